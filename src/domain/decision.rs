@@ -109,6 +109,8 @@ pub struct GuardPlan {
     pub stream: StreamGuard,
     /// How often a repaired answer is asked for.
     pub tries: u32,
+    /// Seconds that all repairs together may take.
+    pub repair_seconds: u32,
     /// What happens when no repair holds.
     pub fallback: Fallback,
     /// Whether a piece that cannot be checked is withheld (fail closed) or shown and recorded as unverified (fail open).

@@ -14,12 +14,16 @@ use super::pieces::first;
 pub enum Next {
     /// More of the model's answer, or its end: [`Answer::push`], [`Answer::finish`].
     Wait,
-    /// A judgement of this piece: [`Answer::judged`].
+    /// A judgement of this piece, which comes with the one before it for its context: [`Answer::judged`].
     Judge(String),
     /// The model's answer may be shown up to this byte offset. Offsets only grow.
     Release(usize),
     /// A repaired answer: [`Answer::repaired`]. Nothing more of the model's own answer is wanted.
     Repair(RepairRequest),
+    /// The words of a correction that names these norms, in the person's language: [`Answer::worded`].
+    Correct(Vec<NormId>),
+    /// The words of a refusal that names these norms, in the person's language: [`Answer::worded`].
+    Refuse(Vec<NormId>),
     /// This is to be shown after what was released, in place of the rest of the model's answer.
     Say(String),
     /// Nothing: [`Answer::verdict`] is final.
@@ -47,6 +51,8 @@ enum Phase {
     },
     /// A repaired answer came and is checked.
     Checking,
+    /// No repair holds (or a piece could not be checked): the words of this fallback are wanted.
+    Wording { fallback: Fallback },
     /// This is to be said, with this outcome.
     Saying {
         text: String,
@@ -59,9 +65,6 @@ enum Phase {
 #[derive(Debug)]
 pub struct Answer {
     plan: GuardPlan,
-    /// The words of a correction and of a refusal, in the person's language.
-    correction: String,
-    refusal: String,
     phase: Phase,
     draft: String,
     /// Where the next piece of the draft begins.
@@ -72,6 +75,8 @@ pub struct Answer {
     /// Pieces to be judged, and the one that is being judged: of the draft, or in [`Phase::Checking`] of the repair.
     waiting: VecDeque<Range<usize>>,
     judging: Option<Range<usize>>,
+    /// The piece before the next one, if it holds: the context in which that is judged.
+    before: String,
     /// Everything of the draft before this offset was judged (or could not be) and holds.
     cleared: usize,
     released: usize,
@@ -87,13 +92,11 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// An answer watched over by `plan`. `correction` and `refusal` are what the fallbacks say, in the person's language.
+    /// An answer watched over by `plan`.
     #[must_use]
-    pub fn new(plan: GuardPlan, correction: String, refusal: String) -> Self {
+    pub fn new(plan: GuardPlan) -> Self {
         Self {
             plan,
-            correction,
-            refusal,
             phase: Phase::Draft,
             draft: String::new(),
             cut: 0,
@@ -101,6 +104,7 @@ impl Answer {
             repair: String::new(),
             waiting: VecDeque::new(),
             judging: None,
+            before: String::new(),
             cleared: 0,
             released: 0,
             said: String::new(),
@@ -149,6 +153,8 @@ impl Answer {
             Phase::Repairing { asked: true } => Next::Wait,
             Phase::Repairing { asked: false } => self.ask_for_repair(),
             Phase::Checking => self.next_of_repair(),
+            Phase::Wording { fallback: Fallback::Append } => Next::Correct(self.known_breaches()),
+            Phase::Wording { fallback: Fallback::Decline } => Next::Refuse(self.known_breaches()),
             Phase::Saying { text, outcome } => {
                 let (text, outcome) = (text.clone(), *outcome);
                 self.said.clone_from(&text);
@@ -221,7 +227,9 @@ impl Answer {
             let piece = text.get(range.clone()).unwrap_or_default().trim();
             if !piece.is_empty() {
                 self.judging = Some(range);
-                return Some(piece.to_owned());
+                let window = if self.before.is_empty() { piece.to_owned() } else { format!("{} {piece}", self.before) };
+                self.before = piece.to_owned();
+                return Some(window);
             }
             if self.phase == Phase::Draft && self.bad.is_empty() {
                 self.cleared = range.end;
@@ -243,7 +251,7 @@ impl Answer {
             Ok(judgement) => self.weigh(&range, judgement),
             Err(_) if self.plan.fail_closed && self.plan.stream != StreamGuard::Pass => {
                 self.waiting.clear();
-                self.phase = Phase::Saying { text: self.refusal.clone(), outcome: Outcome::Declined };
+                self.phase = Phase::Wording { fallback: Fallback::Decline };
             }
             Err(_) => {
                 self.unverified = true;
@@ -268,6 +276,8 @@ impl Answer {
         }
         self.draft_judgements.push((range.start, judgement));
         if stops {
+            // What follows is judged by itself: it must not be blamed for this piece.
+            self.before.clear();
             self.bad.push(range.clone());
         } else {
             self.clear(range);
@@ -287,7 +297,7 @@ impl Answer {
         Next::Repair(RepairRequest {
             shown: self.draft.get(..self.released).unwrap_or_default().to_owned(),
             draft: draft.to_owned(),
-            breached: self.breached.iter().map(|(norm, _)| norm.clone()).collect(),
+            breached: self.known_breaches(),
         })
     }
 
@@ -299,6 +309,8 @@ impl Answer {
         };
         self.repair_breached = false;
         self.repair_judgements.clear();
+        self.before.clear();
+        let text = self.joined(text);
         let mut from = 0;
         while let Some(length) = text.get(from..).and_then(|rest| first(rest, true)) {
             self.waiting.push_back(from..from + length);
@@ -306,6 +318,17 @@ impl Answer {
         }
         self.repair = text;
         self.phase = Phase::Checking;
+    }
+
+    /// A repaired answer as it goes on from what was shown: without a repeated beginning, and with a blank where words would run together.
+    fn joined(&self, text: String) -> String {
+        let shown = self.draft.get(..self.released).unwrap_or_default();
+        if shown.trim().is_empty() {
+            return text;
+        }
+        let rest = text.trim_start().strip_prefix(shown.trim()).map_or(text.as_str(), |rest| rest);
+        let runs_together = rest.starts_with(char::is_alphanumeric) && shown.ends_with(|c: char| c.is_ascii_punctuation());
+        if runs_together { format!(" {rest}") } else { rest.to_owned() }
     }
 
     /// No repair will come: the budget of time is spent.
@@ -331,15 +354,24 @@ impl Answer {
         self.next()
     }
 
-    /// No repair holds: what is known to be good stays, and a correction or a refusal follows.
+    fn known_breaches(&self) -> Vec<NormId> {
+        self.breached.iter().map(|(norm, _)| norm.clone()).collect()
+    }
+
     fn fall_back(&mut self) {
         self.repair_judgements.clear();
-        self.phase = match self.plan.fallback {
-            Fallback::Decline => Phase::Saying { text: self.refusal.clone(), outcome: Outcome::Declined },
+        self.phase = Phase::Wording { fallback: self.plan.fallback };
+    }
+
+    /// The words that were asked for with [`Next::Correct`] or [`Next::Refuse`]. Behind a correction stands what is known to be good.
+    pub fn worded(&mut self, words: &str) {
+        let Phase::Wording { fallback } = self.phase else { return };
+        self.phase = match fallback {
+            Fallback::Decline => Phase::Saying { text: words.to_owned(), outcome: Outcome::Declined },
             Fallback::Append => {
                 let kept = self.kept();
                 let gap = if kept.trim().is_empty() && self.released == 0 { "" } else { "\n\n" };
-                let text = format!("{}{gap}{}", kept.trim_end(), self.correction);
+                let text = format!("{}{gap}{words}", kept.trim_end());
                 Phase::Saying { text, outcome: Outcome::Corrected }
             }
         };
@@ -381,7 +413,7 @@ impl Answer {
     pub fn verdict(&self) -> Verdict {
         let outcome = match self.phase {
             Phase::Done(outcome) => outcome,
-            Phase::Draft | Phase::Repairing { .. } | Phase::Checking | Phase::Saying { .. } => {
+            Phase::Draft | Phase::Repairing { .. } | Phase::Checking | Phase::Wording { .. } | Phase::Saying { .. } => {
                 if self.breached.is_empty() { Outcome::Unverified } else { Outcome::Breached }
             }
         };

@@ -13,6 +13,7 @@ fn plan(stream: StreamGuard) -> GuardPlan {
         repaired: vec![norm()],
         stream,
         tries: 1,
+        repair_seconds: 20,
         fallback: Fallback::Append,
         fail_closed: false,
         language: Language::ENGLISH,
@@ -39,7 +40,7 @@ struct Run {
 
 /// Feeds `deltas` and answers what the machine asks for; `repairs` are taken from the front.
 fn run(plan: GuardPlan, deltas: &[&str], mut repairs: Vec<Option<&str>>) -> Run {
-    let mut answer = Answer::new(plan, "[correction]".into(), "[refusal]".into());
+    let mut answer = Answer::new(plan);
     let (mut releases, mut asked, mut said) = (Vec::new(), Vec::new(), String::new());
     let mut deltas = deltas.iter();
     loop {
@@ -54,6 +55,11 @@ fn run(plan: GuardPlan, deltas: &[&str], mut repairs: Vec<Option<&str>>) -> Run 
                 asked.push(request);
                 answer.repaired(repairs.remove(0).map(str::to_owned));
             }
+            Next::Correct(norms) => {
+                assert_eq!(norms, [norm()]);
+                answer.worded("[correction]");
+            }
+            Next::Refuse(_) => answer.worded("[refusal]"),
             Next::Say(text) => said.push_str(&text),
             Next::Done => break,
         }
@@ -88,6 +94,30 @@ fn a_breach_in_a_stream_is_repaired_from_the_safe_prefix() {
     assert_eq!(run.verdict.outcome, Outcome::Repaired);
     assert_eq!(run.verdict.breached, [(norm(), 22)]);
     assert_eq!(run.verdict.pieces.len(), 2, "the breaching piece was not shown and does not count");
+}
+
+#[test]
+fn a_repair_that_repeats_what_was_shown_is_joined_without_it() {
+    for repair in ["What a lovely thought. Tea is kinder.", "Tea is kinder."] {
+        let run = run(plan(StreamGuard::Sentence), &[CARELESS], vec![Some(repair)]);
+        assert_eq!(run.shown, "What a lovely thought. Tea is kinder.");
+    }
+}
+
+#[test]
+fn a_piece_is_judged_with_the_one_before_it() {
+    let mut answer = Answer::new(plan(StreamGuard::Hold));
+    answer.push("Bring some tea. It is always welcome. Wrap it in red.");
+    answer.finish();
+    let mut asked = Vec::new();
+    while let Next::Judge(piece) = answer.next() {
+        answer.judged(Ok(judge(&piece)));
+        asked.push(piece);
+    }
+    assert_eq!(
+        asked,
+        ["Bring some tea.", "Bring some tea. It is always welcome.", "It is always welcome. Wrap it in red."]
+    );
 }
 
 #[test]
@@ -140,14 +170,15 @@ fn a_breach_of_a_norm_that_is_only_watched_changes_nothing() {
 fn unchecked(fail_closed: bool) -> (String, Outcome) {
     let mut plan = plan(StreamGuard::Sentence);
     plan.fail_closed = fail_closed;
-    let mut answer = Answer::new(plan, "[correction]".into(), "[refusal]".into());
+    let mut answer = Answer::new(plan);
     answer.push(CARELESS);
     answer.finish();
     loop {
         match answer.next() {
             Next::Judge(_) => answer.judged(Err(Unavailable::Late)),
             Next::Done => return (answer.shown(), answer.verdict().outcome),
-            Next::Wait | Next::Release(_) | Next::Repair(_) | Next::Say(_) => {}
+            Next::Refuse(_) => answer.worded("[refusal]"),
+            Next::Wait | Next::Release(_) | Next::Repair(_) | Next::Correct(_) | Next::Say(_) => {}
         }
     }
 }

@@ -1,0 +1,116 @@
+//! The model card: what the models have in common and how their numbers are to be read.
+
+use crate::domain::Language;
+
+use super::features::dot;
+use super::labels::Labels;
+use super::picture::Frame;
+
+/// What is known about a set of models beside their weights.
+#[derive(Debug, Clone)]
+pub struct Card {
+    /// A hash of every bundle, 16 hex digits; `off` without models.
+    pub hash: String,
+    /// The engine and its version, such as `ONNX Runtime 1.28.0`.
+    pub backend: String,
+    /// The languages that the text encoder covers; `None`: any.
+    pub languages: Option<Vec<Language>>,
+    /// Goes before what a user says.
+    pub query_prefix: String,
+    /// Goes before norms and answers.
+    pub passage_prefix: String,
+    /// What the labeller sees of a picture.
+    pub frame: Frame,
+    /// The labeller's names.
+    pub labels: Labels,
+    /// The embedding of each label's name, one after the other.
+    pub label_embeddings: Vec<f32>,
+    /// The mean of many embeddings of queries. Empty: none is taken away.
+    pub query_centre: Vec<f32>,
+    /// The mean of many embeddings of passages. Empty: none is taken away.
+    pub passage_centre: Vec<f32>,
+    /// The calibrated probability from which a norm counts as at stake.
+    pub at_stake: f32,
+    /// The calibrated probability from which a piece of an answer counts as a breach.
+    pub breach: f32,
+}
+
+impl Default for Card {
+    /// The card of models that know no labels, as tests make them.
+    fn default() -> Self {
+        Self {
+            hash: "0".repeat(16),
+            backend: "none".to_owned(),
+            languages: None,
+            query_prefix: "query: ".to_owned(),
+            passage_prefix: "passage: ".to_owned(),
+            frame: Frame::default(),
+            labels: Labels::default(),
+            label_embeddings: Vec::new(),
+            query_centre: Vec::new(),
+            passage_centre: Vec::new(),
+            at_stake: 0.5,
+            breach: 0.5,
+        }
+    }
+}
+
+impl Card {
+    /// A user's text as the encoder takes it.
+    pub(super) fn query(&self, text: &str) -> String {
+        format!("{}{}", self.query_prefix, text.trim())
+    }
+
+    /// A norm's or an answer's text as the encoder takes it.
+    pub(super) fn passage(&self, text: &str) -> String {
+        format!("{}{}", self.passage_prefix, text.trim())
+    }
+
+    /// Whether questions in this language can be read. One that could not be told is taken as readable.
+    pub(super) fn reads(&self, language: Option<Language>) -> bool {
+        match (&self.languages, language) {
+            (Some(covered), Some(language)) => covered.contains(&language),
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    /// How near each label is to an embedding, compared with all other labels: mean 0, deviation 1.
+    pub(super) fn standing(&self, embedding: &[f32]) -> Vec<f32> {
+        if embedding.is_empty() {
+            return Vec::new();
+        }
+        let near: Vec<f32> =
+            self.label_embeddings.chunks_exact(embedding.len()).map(|label| dot(label, embedding)).collect();
+        #[expect(clippy::cast_precision_loss, reason = "there are about a thousand labels")]
+        let count = near.len().max(1) as f32;
+        let mean = near.iter().sum::<f32>() / count;
+        let deviation = (near.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / count).sqrt();
+        near.into_iter().map(|value| if deviation < 1e-6 { 0.0 } else { (value - mean) / deviation }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standings_compare_labels_with_each_other() {
+        let card = Card { label_embeddings: vec![1.0, 0.0, 0.0, 1.0, 0.0, 0.0], ..Card::default() };
+        let standing = card.standing(&[1.0, 0.0]);
+        assert!((standing[0] - 2.0_f32.sqrt()).abs() < 1e-5 && (standing[1] + 0.5_f32.sqrt()).abs() < 1e-5);
+        assert_eq!(card.standing(&[0.0, 0.0]), [0.0, 0.0, 0.0]);
+        assert!(Card::default().standing(&[1.0]).is_empty());
+    }
+
+    #[test]
+    fn a_language_that_could_not_be_told_is_read() {
+        let card = Card { languages: Some(vec![Language::ENGLISH]), ..Card::default() };
+        assert!(card.reads(None) && card.reads(Some(Language::ENGLISH)) && !card.reads("zu".parse().ok()));
+        assert!(Card::default().reads("zu".parse().ok()));
+    }
+
+    #[test]
+    fn blanks_around_a_text_are_left_out() {
+        assert_eq!(Card::default().query(" May I? \n"), "query: May I?");
+    }
+}

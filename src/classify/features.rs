@@ -1,0 +1,208 @@
+//! From embeddings and distributions to the rows of evidence that the heads read. `models/FEATURES.md` defines every number here; a head whose
+//! `features` are others is refused.
+
+use std::sync::Arc;
+
+use crate::domain::{Evidence, Norm, NormId};
+
+use super::card::Card;
+use super::model::{Embedding, Model, ModelError};
+use super::words;
+
+/// The columns of evidence of the norm head, in their order.
+pub const NORM_FEATURES: [&str; 12] = [
+    "has_picture",
+    "norm_has_see",
+    "norm_has_asks",
+    "see_match",
+    "see_near",
+    "label_norm",
+    "label_query",
+    "label_sure",
+    "cue_query",
+    "ask_query",
+    "ask_scene",
+    "points",
+];
+
+/// The columns of evidence of the answer head, in their order.
+pub const ANSWER_FEATURES: [&str; 4] = ["has_picture", "see_match", "norm_has_answers", "answer_breach"];
+
+/// From here on a picture is said to show what a norm's cues name.
+const MATCHES: f32 = 0.1;
+/// A question that says no more than that beside its pointing is short of content.
+const SHORT: usize = 12;
+
+/// Everything about a norm that does not depend on the turn.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct NormVectors {
+    /// The norm.
+    pub(super) id: NormId,
+    /// The embedding of what it says.
+    pub(super) says: Vec<f32>,
+    asks: Vec<Direction>,
+    cues: Vec<Direction>,
+    breaches: Vec<Direction>,
+    norm_standing: Vec<f32>,
+    cue_standings: Vec<Vec<f32>>,
+    fitting: Vec<usize>,
+}
+
+impl NormVectors {
+    /// Embeds the texts of a norm.
+    ///
+    /// # Errors
+    /// [`ModelError`] where the model fails.
+    pub(super) fn embed(model: &mut dyn Model, card: &Card, norm: &Norm) -> Result<Self, ModelError> {
+        let says = model.embed(&card.passage(norm.says.english()))?.values;
+        let cues = embed_all(model, norm.see.iter().map(|cue| card.query(cue)))?;
+        let asks = embed_all(model, norm.asks.iter().map(|ask| card.query(ask)))?;
+        let breaches = embed_all(model, norm.answers.iter().map(|breach| card.passage(breach)))?;
+        let toward = |all: &[Arc<[f32]>], centre: &[f32]| all.iter().map(|one| Direction::from(one, centre)).collect();
+        Ok(Self {
+            id: norm.id.clone(),
+            norm_standing: card.standing(&says),
+            cue_standings: cues.iter().map(|cue| card.standing(cue)).collect(),
+            asks: toward(&asks, &card.query_centre),
+            cues: toward(&cues, &card.query_centre),
+            breaches: toward(&breaches, &card.passage_centre),
+            fitting: card.labels.fitting(&norm.see),
+            says: says.to_vec(),
+        })
+    }
+
+    /// The room that it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let directions = self.asks.iter().chain(&self.cues).chain(&self.breaches).map(|one| one.0.len());
+        let standings = self.cue_standings.iter().map(Vec::len).sum::<usize>() + self.norm_standing.len();
+        4 * (self.says.len() + directions.sum::<usize>() + standings) + 8 * self.fitting.len() + size_of::<Self>()
+    }
+
+    /// How much of a picture the cues name, 0..=1.
+    fn see_match(&self, picture: &[f32]) -> f32 {
+        self.fitting.iter().filter_map(|&index| picture.get(index)).sum::<f32>().min(1.0)
+    }
+}
+
+fn embed_all(model: &mut dyn Model, texts: impl Iterator<Item = String>) -> Result<Vec<Arc<[f32]>>, ModelError> {
+    texts.map(|text| Ok(model.embed(&text)?.values)).collect()
+}
+
+/// Where an embedding lies as seen from the centre of many: a vector of length 1, or of zeros where it lies in the centre.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Direction(Vec<f32>);
+
+impl Direction {
+    /// The direction of `embedding` from `centre`.
+    pub(super) fn from(embedding: &[f32], centre: &[f32]) -> Self {
+        let centre = centre.iter().copied().chain(std::iter::repeat(0.0));
+        let mut away: Vec<f32> = embedding.iter().zip(centre).map(|(value, middle)| value - middle).collect();
+        let length = dot(&away, &away).sqrt();
+        for value in &mut away {
+            *value = if length < 1e-6 { 0.0 } else { *value / length };
+        }
+        Self(away)
+    }
+
+    /// The cosine of two directions.
+    fn near(&self, other: &Self) -> f32 {
+        dot(&self.0, &other.0)
+    }
+
+    /// The largest cosine to any of several; 0 without them.
+    fn nearest(&self, others: &[Self]) -> f32 {
+        largest(others.iter().map(|other| self.near(other)))
+    }
+}
+
+/// The scalar product.
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+/// The largest of several numbers; 0 without them.
+fn largest(values: impl Iterator<Item = f32>) -> f32 {
+    values.reduce(f32::max).unwrap_or(0.0)
+}
+
+/// A question and its pictures, ready to be held against norms.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    query: Direction,
+    scene: Direction,
+    standing: Vec<f32>,
+    pictures: Vec<Arc<[f32]>>,
+    points: bool,
+    short: bool,
+}
+
+impl Question {
+    /// Takes together what is known about a question.
+    pub(super) fn new(
+        text: &str,
+        query: &Embedding,
+        scene: &Embedding,
+        pictures: Vec<Arc<[f32]>>,
+        card: &Card,
+    ) -> Self {
+        Self {
+            query: Direction::from(&query.values, &card.query_centre),
+            scene: Direction::from(&scene.values, &card.query_centre),
+            standing: if pictures.is_empty() { Vec::new() } else { card.standing(&query.values) },
+            points: words::points(text),
+            short: words::content(text) <= SHORT,
+            pictures,
+        }
+    }
+
+    /// The largest of a value over all pictures; 0 without any.
+    fn over_pictures(&self, value: impl Fn(&[f32]) -> f32) -> f32 {
+        largest(self.pictures.iter().map(|picture| value(picture)))
+    }
+
+    /// The row of evidence for one norm, in the order of [`NORM_FEATURES`].
+    pub(super) fn evidence(&self, norm: &NormVectors) -> [f32; 12] {
+        [
+            flag(!self.pictures.is_empty()),
+            flag(!norm.cues.is_empty()),
+            flag(!norm.asks.is_empty()),
+            self.over_pictures(|picture| norm.see_match(picture)),
+            self.over_pictures(|picture| largest(norm.cue_standings.iter().map(|cue| dot(picture, cue)))),
+            self.over_pictures(|picture| dot(picture, &norm.norm_standing)),
+            self.over_pictures(|picture| dot(picture, &self.standing)),
+            self.over_pictures(|picture| largest(picture.iter().copied())),
+            self.query.nearest(&norm.cues),
+            self.query.nearest(&norm.asks),
+            self.scene.nearest(&norm.asks),
+            flag(self.points),
+        ]
+    }
+
+    /// What speaks for a norm.
+    pub(super) fn spoken_for(&self, norm: &NormVectors) -> Evidence {
+        let seen = self.over_pictures(|picture| norm.see_match(picture)) >= MATCHES;
+        match (seen, self.short, self.points) {
+            (true, true, _) => Evidence::Picture,
+            (true, false, true) => Evidence::Both,
+            (true, false, false) | (false, _, _) => Evidence::Query,
+        }
+    }
+}
+
+/// The row of evidence for one norm and one window of an answer, in the order of [`ANSWER_FEATURES`].
+pub(super) fn answer_evidence(answer: &Direction, pictures: &[Vec<f32>], norm: &NormVectors) -> [f32; 4] {
+    [
+        flag(!pictures.is_empty()),
+        largest(pictures.iter().map(|picture| norm.see_match(picture))),
+        flag(!norm.breaches.is_empty()),
+        answer.nearest(&norm.breaches),
+    ]
+}
+
+fn flag(holds: bool) -> f32 {
+    if holds { 1.0 } else { 0.0 }
+}
+
+#[cfg(test)]
+#[path = "features_tests.rs"]
+mod tests;

@@ -1,0 +1,128 @@
+//! The jobs that the pool's threads do: look at a picture, embed a text, hold a question against norms, judge a piece of an answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::time::Instant;
+
+use crate::domain::{Finding, Judgement, NormJudgement};
+
+use super::card::Card;
+use super::features::{NormVectors, Question};
+use super::loaded::rows;
+use super::model::{AnswerOdds, AnswerRow, AnswerRows, Embedding, Model, ModelError, NormRow, NormRows};
+use super::payload;
+use super::picture::{self, PictureError, PictureLimits};
+
+/// What one picture shows, or why it could not be looked at.
+pub(super) type Sight = Result<Arc<[f32]>, PictureError>;
+
+/// Microseconds spent for one turn, summed over the threads that worked for it.
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    decode: AtomicU64,
+    infer: AtomicU64,
+}
+
+impl Spent {
+    /// For decoding, and in the models.
+    pub(super) fn micros(&self) -> (u64, u64) {
+        (self.decode.load(Ordering::Relaxed), self.infer.load(Ordering::Relaxed))
+    }
+
+    fn add(counter: &AtomicU64, since: Instant) {
+        let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        counter.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
+/// A job: decodes a picture and says what it shows.
+pub(super) fn sight(
+    model: &mut dyn Model,
+    card: &Card,
+    payload: &[u8],
+    limits: &PictureLimits,
+    spent: &Spent,
+) -> Result<Sight, ModelError> {
+    let since = Instant::now();
+    let pixels = payload::decode(payload, limits.bytes).and_then(|file| picture::read(&file, limits, card.frame));
+    Spent::add(&spent.decode, since);
+    let since = Instant::now();
+    let sight = match pixels {
+        Ok(pixels) => Ok(model.look(&pixels)?.into()),
+        Err(flaw) => Err(flaw),
+    };
+    Spent::add(&spent.infer, since);
+    Ok(sight)
+}
+
+/// A job: says what a text means.
+pub(super) fn embedded(model: &mut dyn Model, text: &str, spent: &Spent) -> Result<Embedding, ModelError> {
+    let since = Instant::now();
+    let embedding = model.embed(text);
+    Spent::add(&spent.infer, since);
+    embedding
+}
+
+/// A job: holds a question against norms.
+pub(super) fn held_against(
+    model: &mut dyn Model,
+    question: &Question,
+    query: &Embedding,
+    scene: &Embedding,
+    norms: &[Arc<NormVectors>],
+    spent: &Spent,
+) -> Result<Vec<Finding>, ModelError> {
+    let since = Instant::now();
+    let row = |norm: &Arc<NormVectors>| NormRow {
+        id: norm.id.clone(),
+        norm: norm.says.clone(),
+        evidence: question.evidence(norm),
+    };
+    let probabilities = model.norms(&NormRows {
+        query: Arc::clone(&query.values),
+        scene: Arc::clone(&scene.values),
+        scene_middle: Arc::clone(&scene.middle),
+        rows: norms.iter().map(row).collect(),
+    })?;
+    Spent::add(&spent.infer, since);
+    rows(probabilities.len(), norms.len())?;
+    let finding = |(norm, probability): (&Arc<NormVectors>, f32)| {
+        let (norm, evidence) = (norm.id.clone(), question.spoken_for(norm));
+        Ok(Finding { norm, probability: sound(probability)?, evidence })
+    };
+    let mut findings = norms.iter().zip(probabilities).map(finding).collect::<Result<Vec<_>, ModelError>>()?;
+    findings.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    Ok(findings)
+}
+
+/// A job: judges a piece of an answer.
+pub(super) fn judged(model: &mut dyn Model, questions: &AnswerRows, threshold: f32) -> Result<Judgement, ModelError> {
+    let odds = model.answers(questions)?;
+    rows(odds.len(), questions.rows.len())?;
+    let judgement = |(row, odds): (&AnswerRow, &AnswerOdds)| {
+        Ok(NormJudgement {
+            norm: row.id.clone(),
+            breaches: sound(odds.breaches)?,
+            aware: sound(odds.aware)?,
+            educates: sound(odds.educates)?,
+        })
+    };
+    let norms = questions.rows.iter().zip(&odds).map(judgement).collect::<Result<_, ModelError>>()?;
+    Ok(Judgement { norms, helpful: mean(&odds)?, threshold })
+}
+
+/// Whether a piece helps does not hang on the norm: each row is one more opinion.
+fn mean(odds: &[AnswerOdds]) -> Result<f32, ModelError> {
+    #[expect(clippy::cast_precision_loss, reason = "there are a few norms")]
+    let count = odds.len() as f32;
+    sound(odds.iter().map(|odds| odds.helpful).sum::<f32>() / count)
+}
+
+/// A probability, or an error where a model gave none.
+fn sound(probability: f32) -> Result<f32, ModelError> {
+    if probability.is_nan() {
+        return Err(ModelError::Other("a model gave a number that is none".to_owned()));
+    }
+    Ok(probability.clamp(0.0, 1.0))
+}

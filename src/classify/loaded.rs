@@ -1,0 +1,285 @@
+//! The shipped models: four verified bundles, and one set of sessions on them for each thread.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use half::f16;
+use serde::Deserialize;
+
+use crate::domain::Language;
+
+use super::bundle::{Bundle, BundleError};
+use super::card::Card;
+use super::engine::{Engine, Graph};
+use super::features::{ANSWER_FEATURES, NORM_FEATURES};
+use super::labels::{Labels, softmax};
+use super::model::{AnswerOdds, AnswerRows, Embedding, Model, ModelError, NormRows};
+use super::network::{Network, NetworkError, Tensor};
+use super::options::OpenError;
+use super::picture::{Frame, Pixels};
+use super::tokens::{TableShape, Tokens};
+
+#[derive(Deserialize)]
+struct TextFacts {
+    input: TextInput,
+    languages: Option<Vec<Language>>,
+}
+
+#[derive(Deserialize)]
+struct TextInput {
+    query_prefix: String,
+    passage_prefix: String,
+    max_tokens: usize,
+    vocabulary: usize,
+    columns: usize,
+    block: usize,
+}
+
+#[derive(Deserialize)]
+struct PictureFacts {
+    input: PictureInput,
+}
+
+#[derive(Deserialize)]
+struct PictureInput {
+    image_size: u32,
+    crop_fraction: f64,
+}
+
+#[derive(Deserialize)]
+struct HeadFacts<T> {
+    features: Vec<String>,
+    threshold: T,
+    encoder: Encoder,
+}
+
+#[derive(Deserialize)]
+struct Encoder {
+    text_encoder: String,
+    picture_labels: String,
+}
+
+#[derive(Deserialize)]
+struct AnswerThresholds {
+    breaches: f32,
+}
+
+/// Everything that the threads share: graphs, tokenizer, token table, card.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    card: Arc<Card>,
+    tokens: Tokens,
+    encoder: Graph,
+    labeller: Graph,
+    norm_head: Graph,
+    answer_head: Graph,
+}
+
+impl Loaded {
+    /// How the models' numbers are to be read.
+    pub(super) fn card(&self) -> Arc<Card> {
+        Arc::clone(&self.card)
+    }
+
+    /// Reads and verifies the four bundles in `models`.
+    pub(super) fn open(models: &Path, engine: &Engine) -> Result<Self, OpenError> {
+        let [text, picture, norm, answer] = ["text-encoder", "picture-labels", "norm-head", "answer-head"]
+            .map(|kind| Bundle::open(&models.join(kind), kind));
+        let (text, picture, norm, answer) = (text?, picture?, norm?, answer?);
+        let facts: TextFacts = text.facts()?;
+        let norm_facts: HeadFacts<f32> = norm.facts()?;
+        let answer_facts: HeadFacts<AnswerThresholds> = answer.facts()?;
+        fits(&norm, &norm_facts, &NORM_FEATURES, &text, &picture)?;
+        fits(&answer, &answer_facts, &ANSWER_FEATURES, &text, &picture)?;
+        let tokens = tokens(&text, &facts.input)?;
+        let frame: PictureFacts = picture.facts()?;
+        let labels: Vec<String> = serde_json::from_slice(&picture.file("labels.json")?)
+            .map_err(|error| picture.flaw("labels.json", &error))?;
+        let columns = facts.input.columns;
+        norm.measures("label-embeddings.f16", labels.len() * columns * 2)?;
+        norm.measures("centre.f32", columns * 4)?;
+        answer.measures("centre.f32", columns * 4)?;
+        let card = Card {
+            hash: hash(&[&text, &picture, &norm, &answer]),
+            backend: engine.name(),
+            languages: facts.languages,
+            query_prefix: facts.input.query_prefix,
+            passage_prefix: facts.input.passage_prefix,
+            frame: Frame { side: frame.input.image_size, crop: frame.input.crop_fraction },
+            labels: Labels::new(labels),
+            label_embeddings: halves(&norm.file("label-embeddings.f16")?),
+            query_centre: singles(&norm.file("centre.f32")?),
+            passage_centre: singles(&answer.file("centre.f32")?),
+            at_stake: norm_facts.threshold,
+            breach: answer_facts.threshold.breaches,
+        };
+        Ok(Self {
+            card: Arc::new(card),
+            tokens,
+            encoder: engine.load(&text.file("encoder-body.onnx")?)?,
+            labeller: engine.load(&picture.file("picture-labels.onnx")?)?,
+            norm_head: engine.load(&norm.file("norm-head.onnx")?)?,
+            answer_head: engine.load(&answer.file("answer-head.onnx")?)?,
+        })
+    }
+}
+
+/// Refuses a head that reads other features or was trained on other encoders: its numbers would be noise.
+fn fits<T>(
+    head: &Bundle,
+    facts: &HeadFacts<T>,
+    features: &[&str],
+    text: &Bundle,
+    picture: &Bundle,
+) -> Result<(), BundleError> {
+    const ADVICE: &str = "train the head again on the encoders that are here (models/train), or restore the bundles that belong together";
+    head.agree("features", &facts.features.join(" "), &features.join(" "), ADVICE)?;
+    head.agree("encoder.text_encoder", &facts.encoder.text_encoder, text.sha256("encoder-body.onnx")?, ADVICE)?;
+    head.agree("encoder.picture_labels", &facts.encoder.picture_labels, picture.sha256("picture-labels.onnx")?, ADVICE)
+}
+
+fn tokens(text: &Bundle, input: &TextInput) -> Result<Tokens, OpenError> {
+    let TextInput { max_tokens, vocabulary, columns, block, .. } = *input;
+    let sound = block > 0 && block.is_multiple_of(2) && columns.is_multiple_of(block) && max_tokens > 2;
+    if !sound {
+        return Err(text
+            .flaw("model.toml", &"columns must be blocks of an even length, max_tokens more than 2")
+            .into());
+    }
+    text.measures("token-table.i4", vocabulary * columns / 2)?;
+    text.measures("token-scales.f16", vocabulary * columns / block * 2)?;
+    let (table, scales) = (text.file("token-table.i4")?, text.file("token-scales.f16")?);
+    let shape = TableShape { columns, block };
+    let tokens = Tokens::new(&text.file("tokenizer.json")?, max_tokens, table, scales, shape);
+    Ok(tokens.map_err(|error| text.flaw("tokenizer.json", &error))?)
+}
+
+/// One name for all bundles together: the first 16 hex digits of a BLAKE3 over the BLAKE3s of their `model.toml`, which hold the files' hashes.
+fn hash(bundles: &[&Bundle]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for bundle in bundles {
+        hasher.update(bundle.hash().as_bytes());
+    }
+    hasher.finalize().to_hex().chars().take(16).collect()
+}
+
+fn halves(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<2>().0.iter().map(|value| f16::from_le_bytes(*value).to_f32()).collect()
+}
+
+fn singles(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value)).collect()
+}
+
+/// One thread's sessions on the shipped models.
+#[derive(Debug)]
+pub(super) struct OnnxModel {
+    loaded: Arc<Loaded>,
+    encoder: Box<dyn Network>,
+    labeller: Box<dyn Network>,
+    norm_head: Box<dyn Network>,
+    answer_head: Box<dyn Network>,
+}
+
+impl OnnxModel {
+    /// Opens sessions for one more thread.
+    pub(super) fn open(loaded: &Arc<Loaded>) -> Result<Self, NetworkError> {
+        Ok(Self {
+            encoder: loaded.encoder.session(&["embedding", "middle"])?,
+            labeller: loaded.labeller.session(&["logits"])?,
+            norm_head: loaded.norm_head.session(&["probability"])?,
+            answer_head: loaded.answer_head.session(&["breaches", "aware", "educates", "helpful"])?,
+            loaded: Arc::clone(loaded),
+        })
+    }
+}
+
+impl Model for OnnxModel {
+    fn look(&mut self, picture: &Pixels) -> Result<Vec<f32>, ModelError> {
+        let image = Tensor::floats(&[1, 3, picture.side, picture.side], picture.planes.clone());
+        let [logits] = outputs(self.labeller.as_mut(), &[("image", image)])?;
+        rows(logits.len(), self.loaded.card.labels.len())?;
+        Ok(softmax(&logits))
+    }
+
+    fn embed(&mut self, text: &str) -> Result<Embedding, ModelError> {
+        let rows = self.loaded.tokens.rows(text)?;
+        let inputs = [("token_embeddings", rows.embeddings), ("attention_mask", rows.mask)];
+        let [values, middle] = outputs(self.encoder.as_mut(), &inputs)?;
+        Ok(Embedding { values: values.into(), middle: middle.into(), cut: rows.cut })
+    }
+
+    fn norms(&mut self, rows: &NormRows) -> Result<Vec<f32>, ModelError> {
+        let count = rows.rows.len();
+        let inputs = [
+            ("query", repeated(&rows.query, count)),
+            ("scene", repeated(&rows.scene, count)),
+            ("scene_middle", repeated(&rows.scene_middle, count)),
+            ("norm", stacked(rows.rows.iter().map(|row| row.norm.as_slice()))),
+            ("evidence", stacked(rows.rows.iter().map(|row| row.evidence.as_slice()))),
+        ];
+        let [probabilities] = outputs(self.norm_head.as_mut(), &inputs)?;
+        Ok(probabilities)
+    }
+
+    fn answers(&mut self, rows: &AnswerRows) -> Result<Vec<AnswerOdds>, ModelError> {
+        let count = rows.rows.len();
+        let inputs = [
+            ("query", repeated(&rows.query, count)),
+            ("answer", repeated(&rows.answer, count)),
+            ("answer_middle", repeated(&rows.answer_middle, count)),
+            ("norm", stacked(rows.rows.iter().map(|row| row.norm.as_slice()))),
+            ("evidence", stacked(rows.rows.iter().map(|row| row.evidence.as_slice()))),
+        ];
+        let [breaches, aware, educates, helpful] = outputs(self.answer_head.as_mut(), &inputs)?;
+        let odds = breaches.into_iter().zip(aware).zip(educates.into_iter().zip(helpful));
+        let odds =
+            odds.map(|((breaches, aware), (educates, helpful))| AnswerOdds { breaches, aware, educates, helpful });
+        Ok(odds.collect())
+    }
+
+    fn card(&self) -> Arc<Card> {
+        self.loaded.card()
+    }
+
+    fn renew(&self) -> Option<Box<dyn Model>> {
+        match Self::open(&self.loaded) {
+            Ok(model) => Some(Box::new(model)),
+            Err(error) => {
+                tracing::error!(%error, "an inference thread cannot open its models again and ends");
+                None
+            }
+        }
+    }
+}
+
+/// Runs a graph whose `N` outputs are all floating point.
+fn outputs<const N: usize>(network: &mut dyn Network, inputs: &[(&str, Tensor)]) -> Result<[Vec<f32>; N], ModelError> {
+    let outputs: Vec<Vec<f32>> = network.run(inputs)?.into_iter().filter_map(Tensor::into_floats).collect();
+    let found = outputs.len();
+    outputs.try_into().map_err(|_| ModelError::Rows { found, expected: N })
+}
+
+/// The same row `count` times.
+fn repeated(row: &[f32], count: usize) -> Tensor {
+    Tensor::floats(&[count, row.len()], row.repeat(count))
+}
+
+/// Rows of equal length, one below the other.
+fn stacked<'a>(rows: impl Iterator<Item = &'a [f32]>) -> Tensor {
+    let (mut values, mut count, mut columns) = (Vec::new(), 0, 0);
+    for row in rows {
+        values.extend_from_slice(row);
+        (count, columns) = (count + 1, row.len());
+    }
+    Tensor::floats(&[count, columns], values)
+}
+
+/// Refuses an unexpected number of rows.
+pub(super) fn rows(found: usize, expected: usize) -> Result<(), ModelError> {
+    if found == expected { Ok(()) } else { Err(ModelError::Rows { found, expected }) }
+}
+
+#[cfg(test)]
+#[path = "loaded_tests.rs"]
+mod tests;

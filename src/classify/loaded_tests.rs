@@ -1,0 +1,228 @@
+use super::super::fakes::norm;
+use super::super::features::{Direction, NormVectors, answer_evidence};
+use super::super::model::{AnswerRow, NormRow};
+use super::super::options::{Backend, Options};
+use super::super::{Classifier, OpenError};
+use super::*;
+
+fn models() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/models"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "CI says by this variable that the fast engine must be tested")]
+fn required() -> bool {
+    std::env::var("COMITY_REQUIRE_ORT").is_ok_and(|value| value == "1")
+}
+
+/// The models on one engine; `None` where there is no ONNX Runtime and none is required.
+fn on(backend: Backend) -> Option<OnnxModel> {
+    match Engine::start(backend, None, models()) {
+        Ok(engine) => Some(OnnxModel::open(&Arc::new(Loaded::open(models(), &engine).unwrap())).unwrap()),
+        Err(error) if required() => panic!("{error}"),
+        Err(_) => {
+            println!("skipped: no ONNX Runtime");
+            None
+        }
+    }
+}
+
+const TEXTS: [&str; 6] = [
+    "query: May I bring one of these to the baby's hundred-day feast in Beijing?",
+    "query: 这个可以带去北京参加宝宝的百日宴吗？",
+    "query: clock",
+    "passage: Clocks and watches are not given as presents in most Chinese families.",
+    "query: ",
+    "passage: በኢትዮጵያ ቡና እንዴት ይቀርባል?",
+];
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+/// A picture with something to see: rings around the middle.
+fn rings() -> Pixels {
+    let side = 260;
+    let value = |index: usize| {
+        #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+        let (x, y) = ((index % side) as f32 - 130.0, (index / side % side) as f32 - 130.0);
+        if x.hypot(y) % 40.0 < 20.0 { 230.0 } else { 40.0 }
+    };
+    Pixels { side, planes: (0..3 * side * side).map(value).collect() }
+}
+
+fn gift_rows(model: &mut OnnxModel) -> (NormRows, AnswerRows) {
+    let card = model.card();
+    let clock = norm(
+        "CN/clock-as-gift",
+        "Clocks and watches are not given as presents in most Chinese families.",
+        [&["clock"], &["giving a clock as a present"], &["helps to wrap the clock"]],
+    );
+    let shoes = norm("JP/shoes-off", "Shoes are taken off in homes.", [&["shoe"], &[], &[]]);
+    let vectors = [clock, shoes].map(|norm| NormVectors::embed(model, &card, &norm).unwrap());
+    let query = model.embed(TEXTS[0]).unwrap();
+    let answer = model.embed(TEXTS[3]).unwrap();
+    let toward = Direction::from(&answer.values, &card.passage_centre);
+    let row = |norm: &NormVectors| NormRow { id: norm.id.clone(), norm: norm.says.clone(), evidence: [0.5; 12] };
+    let judged = |norm: &NormVectors| AnswerRow {
+        id: norm.id.clone(),
+        norm: norm.says.clone(),
+        evidence: answer_evidence(&toward, &[], norm),
+    };
+    let (scene, scene_middle) = (Arc::clone(&query.values), Arc::clone(&query.middle));
+    let norms = NormRows { query: query.values, scene, scene_middle, rows: vectors.iter().map(row).collect() };
+    let answers = AnswerRows {
+        query: Arc::clone(&norms.query),
+        answer: answer.values,
+        answer_middle: answer.middle,
+        rows: vectors.iter().map(judged).collect(),
+    };
+    (norms, answers)
+}
+
+#[test]
+#[cfg(all(feature = "ort", feature = "rten"))]
+fn both_engines_say_the_same() {
+    let Some(mut fast) = on(Backend::Ort) else { return };
+    let mut built_in = on(Backend::Rten).unwrap();
+    for text in TEXTS {
+        let (a, b) = (fast.embed(text).unwrap(), built_in.embed(text).unwrap());
+        assert!(cosine(&a.values, &b.values) > 0.999, "{text}: {}", cosine(&a.values, &b.values));
+        assert!(cosine(&a.middle, &b.middle) > 0.999, "{text}: {}", cosine(&a.middle, &b.middle));
+    }
+    let (a, b) = (fast.look(&rings()).unwrap(), built_in.look(&rings()).unwrap());
+    let apart = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart < 0.05, "labels differ by {apart}");
+    let (norms, answers) = gift_rows(&mut fast);
+    for (a, b) in fast.norms(&norms).unwrap().iter().zip(built_in.norms(&norms).unwrap()) {
+        assert!((a - b).abs() < 1e-4, "at stake: {a} and {b}");
+    }
+    for (a, b) in fast.answers(&answers).unwrap().iter().zip(built_in.answers(&answers).unwrap()) {
+        let apart = [a.breaches - b.breaches, a.aware - b.aware, a.educates - b.educates, a.helpful - b.helpful];
+        assert!(apart.iter().all(|apart| apart.abs() < 1e-4), "{a:?} and {b:?}");
+    }
+}
+
+#[test]
+#[cfg(feature = "rten")]
+fn the_shipped_encoder_reads_across_languages() {
+    let mut model = on(Backend::Rten).unwrap();
+    let embeddings = TEXTS.map(|text| model.embed(text).unwrap());
+    let lengths = embeddings.each_ref().map(|one| one.values.iter().map(|value| value * value).sum::<f32>());
+    assert!(lengths.iter().all(|length| (length - 1.0).abs() < 1e-3), "{lengths:?}");
+    let centre = &model.card().query_centre.clone();
+    let near = |a: usize, b: usize| {
+        let toward = |one: &Embedding| -> Vec<f32> { one.values.iter().zip(centre).map(|(v, c)| v - c).collect() };
+        cosine(&toward(&embeddings[a]), &toward(&embeddings[b]))
+    };
+    assert!(
+        near(0, 1) > near(0, 2) + 0.2,
+        "the same question in Chinese is nearer than a word: {} {}",
+        near(0, 1),
+        near(0, 2)
+    );
+}
+
+#[test]
+#[cfg(feature = "rten")]
+fn a_long_text_is_cut_and_said_to_be() {
+    let mut model = on(Backend::Rten).unwrap();
+    assert!(!model.embed("query: short").unwrap().cut);
+    let long = format!("query: {}", "clock ".repeat(400));
+    let cut = model.embed(&long).unwrap();
+    assert!(cut.cut);
+    let same = model.embed(&format!("{long} and much that is not read")).unwrap();
+    assert_eq!(cut.values, same.values);
+}
+
+#[test]
+#[cfg(feature = "rten")]
+fn heads_give_probabilities() {
+    let mut model = on(Backend::Rten).unwrap();
+    let (norms, answers) = gift_rows(&mut model);
+    let probabilities = model.norms(&norms).unwrap();
+    assert_eq!(probabilities.len(), 2);
+    assert!(probabilities.iter().all(|p| (0.0..=1.0).contains(p)), "{probabilities:?}");
+    let odds = model.answers(&answers).unwrap();
+    assert!(
+        odds.iter()
+            .all(|one| [one.breaches, one.aware, one.educates, one.helpful].iter().all(|p| (0.0..=1.0).contains(p)))
+    );
+    assert!(odds[0].aware > 0.5, "the answer is the norm itself: {odds:?}");
+}
+
+/// A copy of the bundles, in which one text of one `model.toml` is another.
+fn altered(bundle: &str, from: &str, to: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for kind in ["text-encoder", "picture-labels", "norm-head", "answer-head"] {
+        let target = folder.path().join(kind);
+        std::fs::create_dir(&target).unwrap();
+        for entry in std::fs::read_dir(models().join(kind)).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), target.join(entry.file_name())).unwrap();
+        }
+    }
+    let manifest = folder.path().join(bundle).join("model.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    assert!(text.contains(from), "{bundle} has {from}");
+    std::fs::write(&manifest, text.replacen(from, to, 1)).unwrap();
+    folder
+}
+
+#[cfg(feature = "rten")]
+fn refusal(models: &Path) -> String {
+    let options = Options { models: models.to_owned(), backend: Backend::Rten, threads: 1, ..Options::default() };
+    match Classifier::open(&options) {
+        Err(error @ OpenError::Bundle(_)) => error.to_string(),
+        Err(error) => panic!("another error: {error}"),
+        Ok(_) => panic!("the bundle was accepted"),
+    }
+}
+
+#[test]
+#[cfg(feature = "rten")]
+fn bundles_that_do_not_belong_together_are_refused() {
+    let features = altered("norm-head", "\"see_match\"", "\"see_more\"");
+    assert!(refusal(features.path()).contains("features is `has_picture"), "{}", refusal(features.path()));
+    let encoder = altered("answer-head", "text_encoder = \"", "text_encoder = \"0");
+    assert!(refusal(encoder.path()).contains("encoder.text_encoder is `0"), "{}", refusal(encoder.path()));
+    let kind = altered("picture-labels", "kind = \"picture-labels\"", "kind = \"objects\"");
+    assert!(refusal(kind.path()).contains("expected `picture-labels`"));
+    let shape = altered("text-encoder", "columns = 384", "columns = 192");
+    assert!(refusal(shape.path()).contains("length is"), "{}", refusal(shape.path()));
+}
+
+#[test]
+#[cfg(feature = "rten")]
+fn one_changed_byte_in_a_model_is_refused() {
+    let folder = altered("norm-head", "kind", "kind");
+    let path = folder.path().join("norm-head").join("norm-head.onnx");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let said = refusal(folder.path());
+    assert!(said.contains("norm-head.onnx: sha256 is"), "{said}");
+    assert!(refusal(&folder.path().join("nowhere")).contains("cannot be read"));
+}
+
+#[tokio::test]
+#[cfg(feature = "rten")]
+async fn the_shipped_models_open_and_classify() {
+    use super::super::fakes::{soon, turn};
+    use crate::domain::Findings;
+
+    let options = Options { models: models().to_owned(), backend: Backend::Rten, threads: 2, ..Options::default() };
+    let classifier = Classifier::open(&options).unwrap();
+    assert_eq!((classifier.backend().as_str(), classifier.hash().len()), ("rten", 16));
+    let clock = norm(
+        "CN/clock-as-gift",
+        "Clocks and watches are not given as presents in most Chinese families.",
+        [&["clock", "watch"], &["giving a clock as a present"], &["helps to wrap the clock"]],
+    );
+    let asked = turn("Which clock should I give my host in Beijing as a present?", &[[200, 180, 90]]);
+    let reading = classifier.classify(&asked, None, &[clock], soon()).await;
+    let Findings::Known { findings, threshold } = &reading.findings else { panic!("{:?}", reading.findings) };
+    assert!((0.0..=1.0).contains(&findings[0].probability) && (0.0..=1.0).contains(threshold));
+    assert!(reading.decode_us > 0 && reading.infer_us > 0 && reading.seen.len() == 1);
+}

@@ -1,0 +1,44 @@
+//! Which norms are at stake: the only part that runs models.
+//!
+//! A turn becomes jobs (a picture to look at, a text to embed, rows for the heads). Jobs wait in one bounded queue for the inference threads, each of
+//! which owns one [`Model`]. What was seen and read before is cached by its hash. Nothing here fails a request: what the models cannot say is
+//! [`Findings::Unknown`](crate::domain::Findings), with the reason.
+
+mod bundle;
+mod cache;
+mod card;
+mod classifier;
+mod engine;
+#[cfg(test)]
+mod fakes;
+mod features;
+mod jobs;
+mod labels;
+mod live;
+mod loaded;
+mod model;
+#[cfg(feature = "rten")]
+mod native;
+mod network;
+#[cfg(feature = "ort")]
+mod onnx;
+mod options;
+mod payload;
+mod picture;
+mod plan;
+mod pool;
+mod tokens;
+mod words;
+
+pub use bundle::BundleError;
+pub use card::Card;
+pub use classifier::{Classifier, Gauges};
+pub use features::{ANSWER_FEATURES, NORM_FEATURES};
+pub use labels::Labels;
+pub use model::{AnswerOdds, AnswerRow, AnswerRows, Embedding, Model, ModelError, NormRow, NormRows};
+pub use network::NetworkError;
+#[cfg(feature = "ort")]
+pub use onnx::RuntimeError;
+pub use options::{Backend, OpenError, Options, UnknownBackend};
+pub use picture::{Frame, PictureError, PictureLimits, Pixels};
+pub use tokens::TokenError;

@@ -1,0 +1,156 @@
+//! What the pool's threads ask of the models.
+
+use std::sync::Arc;
+
+use crate::domain::NormId;
+
+use super::card::Card;
+use super::network::NetworkError;
+use super::picture::Pixels;
+use super::tokens::TokenError;
+
+/// A model that failed on one input. Nothing of the input is in the message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    /// A graph failed.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The tokenizer failed.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// A model gave fewer or more rows than it was asked for.
+    #[error("a model gave {found} rows where {expected} were asked for")]
+    Rows {
+        /// Rows that came.
+        found: usize,
+        /// Rows that were asked for.
+        expected: usize,
+    },
+    /// Another reason, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// What a text means, as a point in space.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedding {
+    /// The coordinates; length 1 for the shipped encoder.
+    pub values: Arc<[f32]>,
+    /// What the encoder makes of the text half way, which the heads read beside it.
+    pub middle: Arc<[f32]>,
+    /// Whether the text was too long to be read to its end.
+    pub cut: bool,
+}
+
+impl Embedding {
+    /// The embedding of a text that was read to its end by an encoder that gives nothing half way.
+    #[must_use]
+    pub fn of(values: Vec<f32>) -> Self {
+        Self { values: values.into(), middle: Arc::default(), cut: false }
+    }
+
+    /// The room that it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        4 * (self.values.len() + self.middle.len())
+    }
+}
+
+/// A question and its pictures held against norms, one row each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NormRows {
+    /// The embedding of the question.
+    pub query: Arc<[f32]>,
+    /// The embedding of the question with what its pictures show.
+    pub scene: Arc<[f32]>,
+    /// The same, half way through the encoder.
+    pub scene_middle: Arc<[f32]>,
+    /// The norms.
+    pub rows: Vec<NormRow>,
+}
+
+/// One norm of [`NormRows`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct NormRow {
+    /// The norm.
+    pub id: NormId,
+    /// Its embedding.
+    pub norm: Vec<f32>,
+    /// The evidence, as `models/FEATURES.md` section 4 orders it.
+    pub evidence: [f32; 12],
+}
+
+/// A piece of an answer held against norms, one row each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerRows {
+    /// The embedding of the question with what its pictures show.
+    pub query: Arc<[f32]>,
+    /// The embedding of the piece.
+    pub answer: Arc<[f32]>,
+    /// The same, half way through the encoder.
+    pub answer_middle: Arc<[f32]>,
+    /// The norms.
+    pub rows: Vec<AnswerRow>,
+}
+
+/// One norm of [`AnswerRows`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerRow {
+    /// The norm.
+    pub id: NormId,
+    /// Its embedding.
+    pub norm: Vec<f32>,
+    /// The evidence, as `models/FEATURES.md` section 6 orders it.
+    pub evidence: [f32; 4],
+}
+
+/// What the answer head says about one piece of an answer and one norm, each in 0..=1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AnswerOdds {
+    /// How likely the piece breaches the norm.
+    pub breaches: f32,
+    /// How likely it shows that the norm is known.
+    pub aware: f32,
+    /// How likely it explains the norm.
+    pub educates: f32,
+    /// How likely it helps with the question.
+    pub helpful: f32,
+}
+
+/// The models as one thread of the pool uses them: it owns one of these, and calls it for one job at a time.
+///
+/// A call may fail; a call that panics is taken as failed, and the thread goes on with [`Model::renew`].
+pub trait Model: Send {
+    /// What a picture shows: a probability for each of the card's labels, in their order.
+    ///
+    /// # Errors
+    /// [`ModelError`] where the model fails.
+    fn look(&mut self, picture: &Pixels) -> Result<Vec<f32>, ModelError>;
+
+    /// What a text means. The text bears its prefix.
+    ///
+    /// # Errors
+    /// [`ModelError`] where the model fails.
+    fn embed(&mut self, text: &str) -> Result<Embedding, ModelError>;
+
+    /// How likely each norm is at stake, 0..=1, in the order of the rows.
+    ///
+    /// # Errors
+    /// [`ModelError`] where the model fails.
+    fn norms(&mut self, rows: &NormRows) -> Result<Vec<f32>, ModelError>;
+
+    /// What a piece of an answer does to each norm, in the order of the rows.
+    ///
+    /// # Errors
+    /// [`ModelError`] where the model fails.
+    fn answers(&mut self, rows: &AnswerRows) -> Result<Vec<AnswerOdds>, ModelError>;
+
+    /// How the numbers are to be read. All models of a pool have the same card.
+    fn card(&self) -> Arc<Card> {
+        Arc::default()
+    }
+
+    /// A fresh model in place of one that panicked; `None`: its thread ends.
+    fn renew(&self) -> Option<Box<dyn Model>> {
+        None
+    }
+}

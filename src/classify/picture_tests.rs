@@ -1,0 +1,175 @@
+use image::codecs::gif::GifEncoder;
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::webp::WebPEncoder;
+use image::{ExtendedColorType, Frame as GifFrame, ImageEncoder, Rgb, Rgba};
+use proptest::prelude::*;
+
+use super::*;
+
+const LIMITS: PictureLimits = PictureLimits { bytes: 1 << 20, pixels: 1_000_000, count: 16 };
+
+/// Left half red, right half blue.
+fn flag(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, _| if x < width / 2 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) })
+}
+
+fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    picture.write_to(&mut file, format).unwrap();
+    file.into_inner()
+}
+
+fn look(file: &[u8]) -> Result<Pixels, PictureError> {
+    read(file, &LIMITS, Frame::default())
+}
+
+/// Red, green and blue at a place of the frame.
+fn colour(pixels: &Pixels, x: usize, y: usize) -> [u8; 3] {
+    let plane = pixels.side * pixels.side;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "values are 0..=255")]
+    [0, 1, 2].map(|channel| pixels.planes[channel * plane + y * pixels.side + x] as u8)
+}
+
+fn like(found: [u8; 3], expected: [u8; 3]) -> bool {
+    found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) < 40)
+}
+
+const RED: [u8; 3] = [255, 0, 0];
+const BLUE: [u8; 3] = [0, 0, 255];
+
+/// A png whose header announces `width` by `height` pixels and which holds none.
+fn announced(width: u32, height: u32) -> Vec<u8> {
+    let mut chunk = b"IHDR".to_vec();
+    chunk.extend(width.to_be_bytes());
+    chunk.extend(height.to_be_bytes());
+    chunk.extend([8, 2, 0, 0, 0]);
+    let mut file = b"\x89PNG\r\n\x1a\n\0\0\0\x0d".to_vec();
+    file.extend(&chunk);
+    file.extend(crc(&chunk).to_be_bytes());
+    let mut data = b"IDAT".to_vec();
+    data.extend([0x78, 0x9c]);
+    file.extend(2_u32.to_be_bytes());
+    file.extend(&data);
+    file.extend(crc(&data).to_be_bytes());
+    file
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |sum, &byte| {
+        (0..8).fold(sum ^ u32::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 })
+    })
+}
+
+/// A jpeg with an EXIF orientation: 6 says that it was taken with the camera turned, and is to be shown turned right.
+fn turned(picture: &RgbImage, orientation: u8) -> Vec<u8> {
+    let mut exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
+    let mut file = Vec::new();
+    let (width, height) = picture.dimensions();
+    JpegEncoder::new(&mut file).write_image(picture.as_raw(), width, height, ExtendedColorType::Rgb8).unwrap();
+    let mut segment = vec![0xff, 0xe1];
+    segment.extend(u16::try_from(exif.len() + 2).unwrap().to_be_bytes());
+    segment.extend(exif);
+    file.splice(2..2, segment);
+    file
+}
+
+#[test]
+fn the_four_formats_show_the_same_picture() {
+    let picture = DynamicImage::ImageRgb8(flag(300, 200));
+    for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::WebP] {
+        let pixels = look(&encoded(&picture, format)).unwrap();
+        assert_eq!((pixels.side, pixels.planes.len()), (260, 3 * 260 * 260), "{format:?}");
+        assert!(like(colour(&pixels, 20, 130), RED), "{format:?} {:?}", colour(&pixels, 20, 130));
+        assert!(like(colour(&pixels, 240, 130), BLUE), "{format:?}");
+    }
+}
+
+#[test]
+fn of_an_animation_the_first_frame_is_seen() {
+    let mut file = Vec::new();
+    let mut gif = GifEncoder::new(&mut file);
+    for colour in [Rgba([255, 0, 0, 255]), Rgba([0, 0, 255, 255])] {
+        gif.encode_frame(GifFrame::new(RgbaImage::from_pixel(32, 32, colour))).unwrap();
+    }
+    drop(gif);
+    assert!(like(colour(&look(&file).unwrap(), 130, 130), RED));
+}
+
+#[test]
+fn a_picture_taken_with_the_camera_turned_is_shown_upright() {
+    let upright = look(&turned(&flag(300, 300), 1)).unwrap();
+    assert!(like(colour(&upright, 20, 130), RED) && like(colour(&upright, 240, 130), BLUE));
+    let turned = look(&turned(&flag(300, 300), 6)).unwrap();
+    assert!(like(colour(&turned, 130, 20), RED) && like(colour(&turned, 130, 240), BLUE));
+}
+
+#[test]
+fn transparent_parts_are_white() {
+    let clear = DynamicImage::ImageRgba8(RgbaImage::from_pixel(40, 40, Rgba([0, 0, 0, 0])));
+    assert_eq!(colour(&look(&encoded(&clear, ImageFormat::Png)).unwrap(), 130, 130), [255, 255, 255]);
+    let half = RgbaImage::from_pixel(40, 40, Rgba([0, 0, 0, 128]));
+    let mut webp = Vec::new();
+    WebPEncoder::new_lossless(&mut webp).encode(&half, 40, 40, ExtendedColorType::Rgba8).unwrap();
+    assert!(like(colour(&look(&webp).unwrap(), 130, 130), [127, 127, 127]));
+}
+
+#[test]
+fn each_flaw_has_its_word() {
+    let png = encoded(&DynamicImage::ImageRgb8(flag(300, 200)), ImageFormat::Png);
+    let cut = |file: &[u8], length: usize| file[..length].to_vec();
+    let many = LIMITS.bytes + 1;
+    for (file, expected) in [
+        (Vec::new(), "not-a-picture"),
+        (b"Hello, this is no picture at all.".to_vec(), "not-a-picture"),
+        (b"%PDF-1.7".to_vec(), "not-a-picture"),
+        (b"BM0000000000000000".to_vec(), "unsupported-format"),
+        (b"II*\0\x08\0\0\0".to_vec(), "unsupported-format"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0".to_vec(), "unsupported-format"),
+        (b" <svg xmlns='http://www.w3.org/2000/svg'/>".to_vec(), "unsupported-format"),
+        (vec![0; many], "picture-too-large"),
+        (announced(10_000, 10_000), "too-many-pixels"),
+        (announced(u32::MAX >> 1, u32::MAX >> 1), "too-many-pixels"),
+        (announced(100, 100), "truncated-picture"),
+        (cut(&png, 20), "truncated-picture"),
+        (cut(&png, png.len() / 2), "truncated-picture"),
+        (announced(0, 10), "not-a-picture"),
+    ] {
+        let start: Vec<u8> = file.iter().copied().take(32).collect();
+        assert_eq!(look(&file).unwrap_err().to_string(), expected, "{start:?}");
+    }
+}
+
+#[test]
+fn a_strip_costs_no_more_than_a_square() {
+    let strip = DynamicImage::ImageRgb8(flag(100_000, 1));
+    let pixels = look(&encoded(&strip, ImageFormat::Png)).unwrap();
+    assert_eq!(pixels.planes.len(), 3 * 260 * 260);
+}
+
+#[test]
+fn the_frame_is_the_middle_of_the_picture() {
+    // 594 by 297 pixels are exactly twice and once the scaled side: the frame begins at (594 - 260) / 2 and (297 - 260) / 2.
+    let picture = RgbImage::from_fn(594, 297, |x, y| {
+        let inside = (167..427).contains(&x) && (18..278).contains(&y);
+        Rgb(if inside { [255, 255, 255] } else { [0, 0, 0] })
+    });
+    let frame = Frame { side: 260, crop: 260.0 / 297.0 };
+    let pixels = read(&encoded(&DynamicImage::ImageRgb8(picture), ImageFormat::Png), &LIMITS, frame).unwrap();
+    assert!(pixels.planes.iter().all(|&value| value > 250.0));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_damage_makes_it_panic(format in 0_usize..4, at in 0_usize..400, value: u8, length in 1_usize..2_000) {
+        let formats = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::WebP];
+        let mut file = encoded(&DynamicImage::ImageRgb8(flag(48, 32)), formats[format]);
+        file.truncate(length);
+        if let Some(byte) = file.get_mut(at) {
+            *byte = value;
+        }
+        let _ = look(&file);
+    }
+}

@@ -1,0 +1,108 @@
+//! The configuration file as it is written: TOML, every key optional, unknown keys refused. `examples/comity.toml` shows each with its default.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// The file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Raw {
+    pub(super) listen: Option<Spanned<String>>,
+    pub(super) mode: Option<Spanned<String>>,
+    pub(super) upstream: Upstream,
+    pub(super) policies: Policies,
+    pub(super) models: Models,
+    pub(super) limits: Limits,
+    pub(super) verdict: Verdict,
+    pub(super) note: Note,
+    pub(super) audit: Audit,
+    pub(super) admin: Admin,
+    pub(super) log: Log,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Upstream {
+    pub(super) url: Option<Spanned<String>>,
+    pub(super) key_file: Option<Spanned<PathBuf>>,
+    pub(super) roots_file: Option<PathBuf>,
+    pub(super) connect_seconds: Option<Spanned<u64>>,
+    pub(super) first_byte_seconds: Option<Spanned<u64>>,
+    pub(super) idle_seconds: Option<Spanned<u64>>,
+    pub(super) retries: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Policies {
+    pub(super) dir: Option<PathBuf>,
+    pub(super) country: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Models {
+    pub(super) dir: Option<PathBuf>,
+    pub(super) backend: Option<Spanned<String>>,
+    pub(super) runtime: Option<PathBuf>,
+    pub(super) threads: Option<Spanned<u64>>,
+    pub(super) queue: Option<Spanned<u64>>,
+    pub(super) cache_mib: Option<Spanned<u64>>,
+    pub(super) turn_ms: Option<Spanned<u64>>,
+    pub(super) piece_ms: Option<Spanned<u64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) body_mib: Option<Spanned<u64>>,
+    pub(super) answer_mib: Option<Spanned<u64>>,
+    pub(super) body_seconds: Option<Spanned<u64>>,
+    pub(super) requests: Option<Spanned<u64>>,
+    pub(super) observers: Option<Spanned<u64>>,
+    pub(super) picture_mib: Option<Spanned<u64>>,
+    pub(super) picture_megapixels: Option<Spanned<u64>>,
+    pub(super) pictures: Option<Spanned<u64>>,
+    pub(super) keep_alive_seconds: Option<Spanned<u64>>,
+    pub(super) drain_seconds: Option<Spanned<u64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Verdict {
+    pub(super) include: Option<bool>,
+    pub(super) finish_reason: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Note {
+    pub(super) place: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Audit {
+    pub(super) enabled: Option<bool>,
+    pub(super) sqlite: Option<PathBuf>,
+    pub(super) jsonl: Option<PathBuf>,
+    pub(super) queue: Option<Spanned<u64>>,
+    pub(super) retention_days: Option<Spanned<u64>>,
+    pub(super) contents: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Admin {
+    pub(super) listen: Option<Spanned<String>>,
+    pub(super) token_file: Option<Spanned<PathBuf>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Log {
+    pub(super) format: Option<Spanned<String>>,
+    pub(super) filter: Option<String>,
+}

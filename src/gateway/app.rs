@@ -1,0 +1,164 @@
+//! What all requests share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use crate::audit::Audit;
+use crate::classify::Classifier;
+use crate::context::Places;
+use crate::domain::{Country, Hint, Mode, Unavailable};
+use crate::policy::PolicySet;
+use crate::telemetry::{AuditGauges, Metrics, ModelGauges};
+use crate::upstream::Client;
+use crate::wire::chat::{Inbound, NotePlace};
+
+use super::judging::{Understood, understand};
+
+/// Bounds on what one request, and all of them together, may take.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The largest request body, in bytes.
+    pub body: usize,
+    /// The largest answer that is checked, in bytes.
+    pub answer: usize,
+    /// The longest that a request body may take to arrive.
+    pub body_patience: Duration,
+    /// Requests under way at once.
+    pub concurrent: usize,
+    /// Exchanges that are looked at beside the traffic at once; more than these are recorded as unscanned.
+    pub observers: usize,
+    /// The longest that the models may take for a turn.
+    pub classify: Duration,
+    /// The longest that the models may take for one piece of an answer.
+    pub judge: Duration,
+    /// How often a client that is kept waiting in a stream is sent a comment.
+    pub keep_alive: Duration,
+}
+
+/// How requests are treated.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whether decisions are carried out.
+    pub mode: Mode,
+    /// Bounds.
+    pub limits: Limits,
+    /// The country where nothing stronger names one.
+    pub default_country: Option<Country>,
+    /// Whether every answer carries the verdict, or only those whose client asks.
+    pub include_verdict: bool,
+    /// The `finish_reason` of an answer that was repaired or declined.
+    pub finish_reason: String,
+    /// Where the norm note goes.
+    pub note_place: NotePlace,
+    /// Whether records keep texts.
+    pub keep_contents: bool,
+}
+
+/// The policies in force and the place names that lead to them: one version, swapped as a whole.
+#[derive(Debug)]
+pub struct Policies {
+    /// The packs.
+    pub set: PolicySet,
+    /// Place names, the packs' own among them.
+    pub places: Places,
+}
+
+impl Policies {
+    /// Joins packs with the gazetteer and the packs' own names.
+    #[must_use]
+    pub fn new(set: PolicySet) -> Self {
+        let names: Vec<_> = set
+            .countries()
+            .filter_map(|country| set.pack(country))
+            .flat_map(|pack| pack.names.iter().map(|name| (pack.country, name.clone())))
+            .collect();
+        Self { places: Places::embedded().with_names(names.into_iter()), set }
+    }
+}
+
+/// What [`App::new`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// How requests are treated.
+    pub settings: Settings,
+    /// The models.
+    pub classifier: Classifier,
+    /// The policies.
+    pub policies: Policies,
+    /// The model server.
+    pub upstream: Client,
+    /// Where records go.
+    pub audit: Audit,
+    /// Where figures go.
+    pub metrics: Metrics,
+}
+
+/// What all requests share.
+#[derive(Debug)]
+pub struct App {
+    pub(super) settings: Settings,
+    pub(super) classifier: Classifier,
+    pub(super) policies: ArcSwap<Policies>,
+    pub(super) upstream: Client,
+    pub(super) audit: Audit,
+    pub(super) metrics: Metrics,
+    /// Every task that outlives its request; shutdown waits for it.
+    pub(super) tasks: TaskTracker,
+    pub(super) requests: Arc<Semaphore>,
+    pub(super) observers: Arc<Semaphore>,
+}
+
+impl App {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { settings, classifier, policies, upstream, audit, metrics } = parts;
+        let requests = Arc::new(Semaphore::new(settings.limits.concurrent));
+        let observers = Arc::new(Semaphore::new(settings.limits.observers));
+        let policies = ArcSwap::from_pointee(policies);
+        let tasks = TaskTracker::new();
+        Arc::new(Self { settings, classifier, policies, upstream, audit, metrics, tasks, requests, observers })
+    }
+
+    /// Reads a turn with the policies in force.
+    pub(super) async fn understand(&self, inbound: &Inbound, hint: &Hint) -> Understood {
+        let policies = self.policies.load_full();
+        understand(&self.classifier, policies, inbound.turn(), hint, self.settings.limits.classify).await
+    }
+
+    /// Brings gauges up to date, before figures are shown.
+    pub(super) fn observe(&self) {
+        let models = self.classifier.gauges();
+        let models = ModelGauges {
+            queued: models.queued as u64,
+            cache_entries: models.cache_entries,
+            cache_bytes: models.cache_bytes,
+            done: models.done,
+            late: models.late,
+            busy: models.busy,
+            failed: models.failed,
+            threads_alive: models.threads as u64,
+        };
+        let (written, dropped, queued) = (self.audit.written(), self.audit.dropped(), self.audit.queued());
+        self.metrics.observe(models, AuditGauges { written, dropped, queued });
+    }
+
+    /// Writes the records that wait. After this nothing is recorded any more.
+    pub fn close(&self, patience: Duration) {
+        self.audit.close(patience);
+    }
+
+    /// Embeds the norms of the packs in force, so that the first request need not wait for it.
+    ///
+    /// # Errors
+    /// Why the models could not.
+    pub async fn prepare(&self) -> Result<(), Unavailable> {
+        let policies = self.policies.load_full();
+        let norms: Vec<_> = policies.set.norms().cloned().collect();
+        self.classifier.prepare(&norms).await
+    }
+}

@@ -1,0 +1,93 @@
+//! A chat completion, from bytes to bytes.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Response, header, request};
+use hyper::body::Incoming;
+
+use crate::domain::{Action, Ended, Mode, Outcome};
+use crate::policy;
+use crate::wire::chat::{Inbound, ModerationMode, declined, declined_stream};
+
+use super::answer;
+use super::app::App;
+use super::body::{self, Body, full};
+use super::error::Error;
+use super::exchange::Exchange;
+use super::judging::{Understood, hint};
+use super::outgoing::Outgoing;
+use super::shadow;
+use super::stream::verdict_events;
+
+/// One chat request in the traffic: read, understood, decided, taught, sent on, its answer watched over.
+pub(super) async fn chat(
+    app: &Arc<App>,
+    parts: request::Parts,
+    body: Incoming,
+    exchange: &Exchange,
+) -> Result<Response<Body>, Error> {
+    if app.settings.mode == Mode::Shadow {
+        return shadow::beside(app, parts, body, exchange).await;
+    }
+    let limits = &app.settings.limits;
+    let bytes = body::read(body, limits.body, limits.body_patience).await?;
+    let plain = body::decoded(bytes, &parts.headers, limits.body)?;
+    let inbound = Arc::new(Inbound::read(plain)?); // what Comity does not know stays as it came
+    exchange.asked(inbound.model(), inbound.stream());
+    let hint = hint(app, &inbound, &parts.headers)?;
+    if inbound.moderation() == Some(ModerationMode::Score) {
+        return shadow::of_one(app, parts, &inbound, exchange).await;
+    }
+    let understood = app.understand(&inbound, &hint).await; // never an error: silence is data
+    exchange.understood(&understood, Mode::Enforce, app.settings.keep_contents);
+    let wants_verdict = app.settings.include_verdict || inbound.moderation().is_some() || asks_for_verdict(&parts);
+    if understood.decision.action == Action::Decline {
+        return Ok(decline(app, &inbound, &understood, exchange, wants_verdict));
+    }
+    let note = policy::note(&understood.decision);
+    exchange.taught(note.as_deref());
+    let outgoing = Outgoing { uri: parts.uri, headers: parts.headers, inbound, note };
+    let response = outgoing.send(app).await?;
+    answer::guarded(app, response, understood, outgoing, exchange, wants_verdict).await
+}
+
+fn asks_for_verdict(parts: &request::Parts) -> bool {
+    parts.headers.get("comity-verdict").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"include"))
+}
+
+/// A polite refusal in the person's language, in the form that was asked for. The model is not called.
+fn decline(
+    app: &App,
+    inbound: &Inbound,
+    understood: &Understood,
+    exchange: &Exchange,
+    wants_verdict: bool,
+) -> Response<Body> {
+    let declined_for = understood.decision.norms.iter().filter(|ruling| ruling.action == Action::Decline);
+    let norms: Vec<_> = declined_for.map(|ruling| Arc::clone(&ruling.norm)).collect();
+    let text = understood.policies.set.refusal(&norms, understood.context.reply_language());
+    let (id, finish) = (format!("chatcmpl-{}", exchange.id()), app.settings.finish_reason.as_str());
+    let model = inbound.model().unwrap_or_default();
+    let created = created();
+    exchange.outcome(Outcome::Declined);
+    exchange.texts("", &text);
+    let verdict = wants_verdict.then(|| answer::moderation(understood, None));
+    let (kind, bytes) = if inbound.stream() {
+        let events = declined_stream(&id, created, model, &text, finish, inbound.include_usage());
+        ("text/event-stream", verdict_events(events, verdict.as_ref()))
+    } else {
+        ("application/json", answer::with_verdict(declined(&id, created, model, &text, finish), verdict.as_ref()))
+    };
+    let mut response = Response::new(full(bytes));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    exchange.client_heard();
+    exchange.ended(Ended::Complete);
+    response
+}
+
+/// Now, in seconds since 1970-01-01 UTC, as `created` counts.
+fn created() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or_default()
+}

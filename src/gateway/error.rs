@@ -1,0 +1,134 @@
+//! What a client is told when a request fails: the only place that knows HTTP statuses. Messages say what to do and carry nothing from inside.
+
+use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::domain::{Ended, UnknownCountry};
+use crate::upstream::UpstreamError;
+use crate::wire;
+
+use super::body::{Body, full};
+
+/// Why a request was not served.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(
+        "The request body is larger than {} MiB. Send smaller pictures, or raise `limits.body_mib`.",
+        limit / (1 << 20)
+    )]
+    BodyTooLarge { limit: usize },
+    #[error("The request body did not arrive in time. Send it again over a faster connection.")]
+    BodyLate,
+    #[error("The request body broke off before its end. Send it again.")]
+    BodyBroken,
+    #[error("The body's Content-Encoding cannot be read here. Send it as it is, or with gzip or deflate.")]
+    Encoding,
+    #[error("{0}")]
+    Request(#[from] wire::Error),
+    #[error("The header comity-country is wrong: {0}.")]
+    Country(#[from] UnknownCountry),
+    #[error("Too many requests are under way. Try again in a moment.")]
+    Busy,
+    #[error("The server is shutting down. Try again in a moment.")]
+    Draining,
+    #[error("{0}")]
+    Upstream(#[from] UpstreamError),
+    #[error("The model server's answer is larger than {} MiB and could not be checked. Raise `limits.answer_mib`.", limit / (1 << 20))]
+    AnswerTooLarge { limit: usize },
+    #[error("The model server's answer could not be read as a chat completion and was withheld, since the policy in force checks answers.")]
+    AnswerUnread,
+    #[error("The request's target could not be understood. Send an absolute path such as /v1/chat/completions.")]
+    Target,
+}
+
+/// Status, OpenAI's `type`, and `code`.
+type Kind = (StatusCode, &'static str, &'static str);
+
+impl Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", "request_too_large"),
+            Self::BodyLate => (StatusCode::REQUEST_TIMEOUT, "invalid_request_error", "request_timeout"),
+            Self::BodyBroken => (StatusCode::BAD_REQUEST, "invalid_request_error", "incomplete_body"),
+            Self::Encoding => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request_error", "unsupported_encoding"),
+            Self::Request(error) => (StatusCode::BAD_REQUEST, "invalid_request_error", error.code()),
+            Self::Country(_) => (StatusCode::BAD_REQUEST, "invalid_request_error", "unknown_country"),
+            Self::Target => (StatusCode::BAD_REQUEST, "invalid_request_error", "invalid_target"),
+            Self::Busy | Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "overloaded"),
+            Self::Upstream(error) => upstream_kind(error),
+            Self::AnswerTooLarge { .. } => (StatusCode::BAD_GATEWAY, "server_error", "answer_too_large"),
+            Self::AnswerUnread => (StatusCode::BAD_GATEWAY, "server_error", "answer_unreadable"),
+        }
+    }
+
+    /// The HTTP status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.kind().0
+    }
+
+    /// How the record says that the request ended.
+    pub(super) fn ended(&self) -> Ended {
+        match self {
+            Self::Upstream(_) | Self::AnswerTooLarge { .. } | Self::AnswerUnread => Ended::UpstreamFailed,
+            Self::BodyBroken => Ended::ClientGone,
+            Self::BodyTooLarge { .. }
+            | Self::BodyLate
+            | Self::Encoding
+            | Self::Request(_)
+            | Self::Country(_)
+            | Self::Busy
+            | Self::Draining
+            | Self::Target => Ended::Refused,
+        }
+    }
+
+    fn param(&self) -> Option<&str> {
+        match self {
+            Self::Request(error) => error.param(),
+            Self::Country(_) => Some("comity-country"),
+            Self::BodyTooLarge { .. }
+            | Self::BodyLate
+            | Self::BodyBroken
+            | Self::Encoding
+            | Self::Busy
+            | Self::Draining
+            | Self::Target
+            | Self::Upstream(_)
+            | Self::AnswerTooLarge { .. }
+            | Self::AnswerUnread => None,
+        }
+    }
+
+    /// The error as OpenAI's clients read it.
+    pub(super) fn response(&self) -> Response<Body> {
+        let (status, kind, code) = self.kind();
+        let mut response = Response::new(full(self.wire()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if kind == "server_error" {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        // Without this, OpenAI's clients send an answer that could not be checked, or a slow upload, twice again.
+        if matches!(code, "answer_too_large" | "answer_unreadable" | "request_timeout") {
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
+        }
+        response
+    }
+
+    /// The error's JSON body.
+    pub(super) fn wire(&self) -> bytes::Bytes {
+        let (_, kind, code) = self.kind();
+        wire::error::body(&self.to_string(), kind, self.param(), Some(code))
+    }
+}
+
+fn upstream_kind(error: &UpstreamError) -> Kind {
+    match error {
+        UpstreamError::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "server_error", "upstream_timeout"),
+        UpstreamError::Connect
+        | UpstreamError::Tls
+        | UpstreamError::Protocol
+        | UpstreamError::Closed
+        | UpstreamError::Open => (StatusCode::BAD_GATEWAY, "server_error", "upstream_unavailable"),
+    }
+}

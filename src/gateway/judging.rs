@@ -1,0 +1,287 @@
+//! From a turn to a decision, and from an answer to a verdict: what `serve` does in the traffic, beside it, and `explain` on the command line.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, header};
+
+use crate::classify::Classifier;
+use crate::context;
+use crate::domain::{
+    Context, Country, Decision, Findings, GuardPlan, Hint, Norm, NormId, Outcome, Reading, Scores, StreamGuard, Turn, UnknownCountry,
+    Verdict,
+};
+use crate::guard::{Answer, Next, RepairRequest};
+use crate::policy::{self, Policy};
+use crate::score;
+use crate::wire::chat::Inbound;
+
+use super::app::{App, Policies};
+use super::exchange::Exchange;
+use super::outgoing::Outgoing;
+
+/// A turn, understood: whose culture, which norms, and what is done about it.
+#[derive(Debug)]
+pub struct Understood {
+    /// The policies that decided: one version for the whole exchange.
+    pub policies: Arc<Policies>,
+    /// The newest user text.
+    pub query: String,
+    /// Whose culture.
+    pub context: Context,
+    /// The norms in play and how the floor treats them.
+    pub policy: Policy,
+    /// What the models said.
+    pub reading: Reading,
+    /// What is done.
+    pub decision: Decision,
+}
+
+/// Reads a turn with one version of the policies. Never an error: what the models cannot say is data.
+pub async fn understand(
+    classifier: &Classifier,
+    policies: Arc<Policies>,
+    turn: &Turn,
+    hint: &Hint,
+    patience: Duration,
+) -> Understood {
+    let context = context::resolve(hint, turn, &policies.places);
+    let policy = policies.set.of(&context);
+    let deadline = tokio::time::Instant::now() + patience;
+    let reading = classifier.classify(turn, context.language, policy.norms(), deadline).await;
+    let decision = policy::decide(&policy, &context, &reading.findings);
+    Understood { policies, query: turn.query(), context, policy, reading, decision }
+}
+
+/// Judges a whole answer without changing it: what shadow does beside the traffic.
+pub async fn look_at(classifier: &Classifier, understood: &Understood, text: &str, patience: Duration) -> Option<Verdict> {
+    let plan = only_look(understood.plan()?);
+    let norms = plan.norms.clone();
+    let mut answer = Answer::new(plan);
+    answer.push(text);
+    answer.finish();
+    loop {
+        match answer.next() {
+            Next::Judge(piece) => {
+                let deadline = tokio::time::Instant::now() + patience;
+                let seen = &understood.reading.seen;
+                answer.judged(classifier.judge_seen(&understood.query, seen, &piece, &norms, deadline).await);
+            }
+            // A plan that only looks asks for none of these; whatever it asked for, it would get nothing.
+            Next::Repair(_) => answer.give_up(),
+            Next::Correct(_) | Next::Refuse(_) => answer.worded(""),
+            Next::Release(_) | Next::Say(_) => {}
+            Next::Wait | Next::Done => return Some(answer.verdict()),
+        }
+    }
+}
+
+/// What the request says about its culture outside the conversation.
+///
+/// # Errors
+/// [`UnknownCountry`] where the `comity-country` header names something else.
+pub(super) fn hint(app: &App, inbound: &Inbound, headers: &HeaderMap) -> Result<Hint, UnknownCountry> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let named = text("comity-country").unwrap_or_default();
+    let header: Result<Vec<Country>, _> =
+        named.split(',').map(str::trim).filter(|code| !code.is_empty()).map(str::parse).collect();
+    Ok(Hint {
+        header: header?,
+        default: app.settings.default_country,
+        accept_language: text(header::ACCEPT_LANGUAGE.as_str()).map(str::to_owned),
+        ..inbound.hint()
+    })
+}
+
+impl Understood {
+    /// How the answer is watched over. `None`: there is nothing to judge it by.
+    ///
+    /// Where nothing is at stake, the likeliest norm in play still serves to tell whether the answer lectures about it all the same.
+    #[must_use]
+    pub fn plan(&self) -> Option<GuardPlan> {
+        let mut plan = policy::plan(&self.policy, &self.context, &self.decision);
+        if plan.norms.is_empty() {
+            let likeliest = self.likeliest()?;
+            plan.norms.push(likeliest);
+        }
+        Some(plan)
+    }
+
+    fn likeliest(&self) -> Option<Arc<Norm>> {
+        let Findings::Known { findings, .. } = &self.reading.findings else { return None };
+        let best = findings.first()?;
+        self.policy.norms().iter().find(|norm| norm.id == best.norm).cloned()
+    }
+
+    /// The norms at stake.
+    #[must_use]
+    pub fn at_stake(&self) -> Vec<NormId> {
+        self.decision.norms.iter().map(|ruling| ruling.norm.id.clone()).collect()
+    }
+}
+
+/// The plan of somebody who only looks: everything is released at once, nothing is repaired.
+pub(super) fn only_look(plan: GuardPlan) -> GuardPlan {
+    GuardPlan { stream: StreamGuard::Pass, repaired: Vec::new(), fail_closed: false, ..plan }
+}
+
+/// Watches over the answers to one request.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) app: Arc<App>,
+    pub(super) exchange: Exchange,
+    pub(super) plan: GuardPlan,
+    policies: Arc<Policies>,
+    query: String,
+    seen: Vec<crate::domain::Seen>,
+    at_stake: Vec<NormId>,
+    /// What a repair is asked with; `None` where nothing is repaired.
+    repairs: Option<Outgoing>,
+    /// When the budget for repairs is spent, once the first was asked for.
+    repair_until: Option<Instant>,
+}
+
+/// What an answer did that can be seen from outside.
+pub(super) enum Seen {
+    /// It wants more text.
+    Wait,
+    /// The model's text may be shown up to this offset.
+    Released(usize),
+    /// This is to be shown in place of the rest.
+    Said(String),
+    /// It waits for a repair: see [`Watch::repair`].
+    Repair(RepairRequest),
+    /// It is over.
+    Done,
+}
+
+impl Watch {
+    pub(super) fn new(
+        app: Arc<App>,
+        exchange: Exchange,
+        understood: &Understood,
+        plan: GuardPlan,
+        repairs: Option<Outgoing>,
+    ) -> Self {
+        let (policies, query) = (Arc::clone(&understood.policies), understood.query.clone());
+        let (seen, at_stake) = (understood.reading.seen.clone(), understood.at_stake());
+        Self { app, exchange, plan, policies, query, seen, at_stake, repairs, repair_until: None }
+    }
+
+    /// A machine for one choice.
+    pub(super) fn answer(&self) -> Answer {
+        Answer::new(self.plan.clone())
+    }
+
+    fn norms(&self, ids: &[NormId]) -> Vec<Arc<Norm>> {
+        self.plan.norms.iter().filter(|norm| ids.contains(&norm.id)).cloned().collect()
+    }
+
+    /// Gives the machine what it asks for until something can be seen from outside.
+    pub(super) async fn advance(&mut self, answer: &mut Answer) -> Seen {
+        loop {
+            match answer.next() {
+                Next::Wait => return Seen::Wait,
+                Next::Release(to) => return Seen::Released(to),
+                Next::Say(text) => return Seen::Said(text),
+                Next::Done => return Seen::Done,
+                Next::Judge(piece) => {
+                    let deadline = tokio::time::Instant::now() + self.app.settings.limits.judge;
+                    let classifier = &self.app.classifier;
+                    let judgement = classifier.judge_seen(&self.query, &self.seen, &piece, &self.plan.norms, deadline).await;
+                    answer.judged(judgement);
+                }
+                Next::Correct(norms) => {
+                    answer.worded(&self.policies.set.correction(&self.norms(&norms), self.plan.language));
+                }
+                Next::Refuse(norms) => {
+                    answer.worded(&self.policies.set.refusal(&self.norms(&norms), self.plan.language));
+                }
+                Next::Repair(request) => return Seen::Repair(request),
+            }
+        }
+    }
+
+    /// Asks for a repaired answer, within the budget of time that all repairs share.
+    pub(super) async fn repair(&mut self, answer: &mut Answer, request: &RepairRequest) {
+        let Some(outgoing) = self.repairs.as_ref() else { return answer.give_up() };
+        let budget = Duration::from_secs(u64::from(self.plan.repair_seconds));
+        let until = *self.repair_until.get_or_insert_with(|| Instant::now() + budget);
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return answer.give_up();
+        }
+        let norms = self.norms(&request.breached);
+        let ask = policy::repair_ask(&norms, &request.shown);
+        let begun = Instant::now();
+        let came = tokio::time::timeout(left, outgoing.repaired(&self.app, &request.draft, &ask)).await;
+        self.exchange.repaired(begun.elapsed());
+        match came {
+            Ok(text) => answer.repaired(text),
+            Err(_) => answer.give_up(),
+        }
+    }
+
+    /// Judges a whole answer and says what is to be shown.
+    pub(super) async fn settle(&mut self, text: &str) -> (String, Verdict) {
+        let mut answer = self.answer();
+        answer.push(text);
+        answer.finish();
+        loop {
+            match self.advance(&mut answer).await {
+                Seen::Repair(request) => self.repair(&mut answer, &request).await,
+                Seen::Released(_) | Seen::Said(_) => {}
+                Seen::Done | Seen::Wait => break,
+            }
+        }
+        (answer.shown(), answer.verdict())
+    }
+
+    /// Records what was said about the answers, all choices together.
+    pub(super) fn conclude(&self, verdicts: Vec<Verdict>) -> Verdict {
+        let verdict = together(verdicts);
+        let (scores, over_warned) = match verdict.outcome {
+            Outcome::Declined => (Scores::default(), None),
+            Outcome::Unguarded
+            | Outcome::Kept
+            | Outcome::Breached
+            | Outcome::Repaired
+            | Outcome::Corrected
+            | Outcome::Unverified => {
+                (score::scores(&verdict.pieces, &self.at_stake), score::over_warned(&verdict.pieces, &self.at_stake))
+            }
+        };
+        self.exchange.answered(&verdict, scores, over_warned);
+        verdict
+    }
+}
+
+/// One verdict for all choices: the gravest outcome, every breach, every judgement.
+fn together(verdicts: Vec<Verdict>) -> Verdict {
+    let mut whole = Verdict::unguarded();
+    for verdict in verdicts {
+        if gravity(verdict.outcome) > gravity(whole.outcome) {
+            whole.outcome = verdict.outcome;
+        }
+        for breach in verdict.breached {
+            if !whole.breached.iter().any(|(norm, _)| *norm == breach.0) {
+                whole.breached.push(breach);
+            }
+        }
+        whole.pieces.extend(verdict.pieces);
+        whole.repairs += verdict.repairs;
+    }
+    whole
+}
+
+fn gravity(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Unguarded => 0,
+        Outcome::Kept => 1,
+        Outcome::Repaired => 2,
+        Outcome::Corrected => 3,
+        Outcome::Declined => 4,
+        Outcome::Unverified => 5,
+        Outcome::Breached => 6,
+    }
+}

@@ -1,0 +1,23 @@
+//! The proxy: from a client's bytes to the upstream's and back. `chat.rs` is the place to start reading.
+
+mod admin;
+mod answer;
+mod app;
+mod body;
+mod chat;
+mod error;
+mod exchange;
+mod judging;
+mod observe;
+mod outgoing;
+mod pass;
+mod routes;
+mod serve;
+mod shadow;
+mod stream;
+
+pub use admin::serve_admin;
+pub use app::{App, Limits, Parts, Policies, Settings};
+pub use body::Body;
+pub use judging::{Understood, look_at, understand};
+pub use serve::{serve, Shutdown};

@@ -1,0 +1,243 @@
+//! Bodies that are passed on byte for byte, with somebody looking over the shoulder.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use http_body_util::BodyExt;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::oneshot;
+
+use crate::domain::{Coverage, Ended, Outcome, Verdict};
+use crate::wire::chat::{Answer, Chunk};
+use crate::wire::sse;
+
+use super::answer::is_event_stream;
+use super::body::{self, Body, BoxError};
+use super::exchange::Exchange;
+use super::judging::Watch;
+
+/// The most bytes of one event that is looked at.
+pub(super) const EVENT_LIMIT: usize = 1 << 20;
+
+/// A copy of a body that went by.
+#[derive(Debug, Default)]
+pub(super) struct Copied {
+    pub(super) chunks: Vec<Bytes>,
+    /// Whether the body came to its end.
+    pub(super) complete: bool,
+    /// Whether it was longer than the copy may be.
+    pub(super) over: bool,
+}
+
+impl Copied {
+    /// The copy in one piece.
+    pub(super) fn concat(self) -> Bytes {
+        match <[Bytes; 1]>::try_from(self.chunks) {
+            Ok([only]) => only,
+            Err(chunks) => chunks.concat().into(),
+        }
+    }
+}
+
+/// Keeps what goes by, up to a limit, and hands it over at the end: the frames are shared, not copied.
+#[derive(Debug)]
+pub(super) struct Copy {
+    copied: Copied,
+    left: usize,
+    to: Option<oneshot::Sender<Copied>>,
+}
+
+impl Copy {
+    pub(super) fn new(limit: usize) -> (Self, oneshot::Receiver<Copied>) {
+        let (to, from) = oneshot::channel();
+        (Self { copied: Copied::default(), left: limit, to: Some(to) }, from)
+    }
+
+    fn take(&mut self, data: &Bytes) {
+        match self.left.checked_sub(data.len()) {
+            Some(left) if !self.copied.over => {
+                self.left = left;
+                self.copied.chunks.push(data.clone());
+            }
+            _ => {
+                self.copied.over = true;
+                self.copied.chunks.clear();
+            }
+        }
+    }
+
+    fn hand_over(&mut self, complete: bool) {
+        if let Some(to) = self.to.take() {
+            let copied = std::mem::take(&mut self.copied);
+            // Nobody is left to look: then nobody is.
+            drop(to.send(Copied { complete, ..copied }));
+        }
+    }
+}
+
+/// Which way a body goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// From the client to the upstream.
+    Up,
+    /// From the upstream to the client: its end is the end of the exchange.
+    Down,
+}
+
+/// A body that goes by unchanged.
+pub(super) struct Passing {
+    inner: Body,
+    way: Way,
+    exchange: Exchange,
+    copy: Option<Copy>,
+    done: bool,
+}
+
+impl Passing {
+    pub(super) fn new(inner: Body, way: Way, exchange: Exchange, copy: Option<Copy>) -> Body {
+        let mut body = Self { inner, way, exchange, copy, done: false };
+        if body.inner.is_end_stream() {
+            body.finish(Ended::Complete);
+        }
+        BodyExt::boxed_unsync(body)
+    }
+
+    fn finish(&mut self, ended: Ended) {
+        if !std::mem::replace(&mut self.done, true) {
+            if self.way == Way::Down {
+                self.exchange.ended(ended);
+            }
+            if let Some(copy) = self.copy.as_mut() {
+                copy.hand_over(ended == Ended::Complete);
+            }
+        }
+    }
+}
+
+impl HttpBody for Passing {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    if self.way == Way::Down {
+                        self.exchange.upstream_spoke();
+                        self.exchange.client_heard();
+                    }
+                    if let Some(copy) = self.copy.as_mut() {
+                        copy.take(data);
+                    }
+                }
+                // A body of known length may never be polled past its last frame.
+                if self.inner.is_end_stream() {
+                    self.finish(Ended::Complete);
+                }
+            }
+            Some(Err(_)) => self.finish(Ended::UpstreamFailed),
+            None => self.finish(Ended::Complete),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        if let Some(copy) = self.copy.as_mut() {
+            copy.hand_over(false);
+        }
+    }
+}
+
+/// Passes an answer on; nobody looks.
+pub(super) fn passed(response: Response<Body>, exchange: &Exchange) -> Response<Body> {
+    response.map(|body| Passing::new(body, Way::Down, exchange.clone(), None))
+}
+
+/// Passes an answer on; when it is over, it is judged beside the traffic.
+pub(super) fn looked_at(response: Response<Body>, mut watch: Watch) -> Response<Body> {
+    let (head, stream) = (response.headers().clone(), is_event_stream(&response));
+    let Ok(place) = std::sync::Arc::clone(&watch.app.observers).try_acquire_owned() else {
+        watch.exchange.covered(Coverage::unscanned("answer", "observers-busy"));
+        return passed(response, &watch.exchange);
+    };
+    let (copy, from) = Copy::new(watch.app.settings.limits.answer);
+    let exchange = watch.exchange.clone();
+    let tasks = watch.app.tasks.clone();
+    tasks.spawn(async move {
+        let _place = place;
+        if let Ok(copied) = from.await {
+            look(&mut watch, copied, &head, stream).await;
+        }
+    });
+    response.map(|body| Passing::new(body, Way::Down, exchange, Some(copy)))
+}
+
+/// Judges an answer that went by.
+pub(super) async fn look(watch: &mut Watch, copied: Copied, head: &HeaderMap, stream: bool) {
+    match texts(watch, copied, head, stream) {
+        Ok(texts) => {
+            let mut verdicts = Vec::new();
+            for (choice, text) in texts {
+                watch.exchange.covered(Coverage::scanned(format!("answer[{choice}]: content")));
+                watch.exchange.texts(&text, &text);
+                verdicts.push(watch.settle(&text).await.1);
+            }
+            watch.conclude(verdicts);
+        }
+        Err(why) => {
+            watch.exchange.covered(Coverage::unscanned("answer", why));
+            watch.exchange.answered(
+                &Verdict { outcome: Outcome::Unverified, ..Verdict::unguarded() },
+                crate::domain::Scores::default(),
+                None,
+            );
+        }
+    }
+}
+
+/// The texts of an answer that went by, choice by choice, or why they cannot be told.
+fn texts(watch: &Watch, copied: Copied, head: &HeaderMap, stream: bool) -> Result<Vec<(u32, String)>, &'static str> {
+    if copied.over {
+        return Err("too-large");
+    }
+    // A stream that broke off is judged as far as it came; half a JSON text says nothing.
+    if !copied.complete && !stream {
+        return Err("incomplete");
+    }
+    let limit = watch.app.settings.limits.answer;
+    let bytes = body::decoded(copied.concat(), head, limit).map_err(|_| "content-encoding")?;
+    if stream { streamed_texts(&bytes) } else { Answer::read(bytes).map(|answer| answer.texts()).map_err(|_| "malformed") }
+}
+
+fn streamed_texts(bytes: &Bytes) -> Result<Vec<(u32, String)>, &'static str> {
+    let mut decoder = sse::Decoder::new(EVENT_LIMIT);
+    decoder.push(bytes);
+    let mut texts = std::collections::BTreeMap::<u32, String>::new();
+    let mut add = |event: &sse::Event| {
+        let chunk = event.data.as_ref().and_then(|data| Chunk::read(data).ok());
+        for delta in chunk.iter().flat_map(Chunk::deltas) {
+            let text = texts.entry(delta.index).or_default();
+            text.push_str(delta.content.as_deref().unwrap_or_default());
+        }
+    };
+    while let Some(event) = decoder.next().map_err(|_| "event-too-large")? {
+        add(&event);
+    }
+    if let Some(event) = decoder.finish() {
+        add(&event);
+    }
+    Ok(texts.into_iter().collect())
+}

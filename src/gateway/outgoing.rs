@@ -1,0 +1,69 @@
+//! Requests on their way to the model server.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+
+use crate::upstream::UpstreamError;
+use crate::wire::chat::{self, Inbound};
+
+use super::app::App;
+use super::body::{self, Body, full};
+
+/// A chat request that can be sent, and sent again with a draft to repair.
+#[derive(Debug, Clone)]
+pub(super) struct Outgoing {
+    pub(super) uri: Uri,
+    pub(super) headers: HeaderMap,
+    pub(super) inbound: Arc<Inbound>,
+    pub(super) note: Option<String>,
+}
+
+impl Outgoing {
+    /// Sends the request, with the norm note where there is one. The answer comes without a content coding, so that it can be read.
+    pub(super) async fn send(&self, app: &App) -> Result<Response<Body>, UpstreamError> {
+        let body = match &self.note {
+            Some(note) => self.inbound.educated(note, app.settings.note_place),
+            None => self.inbound.body().clone(),
+        };
+        self.post(app, body).await
+    }
+
+    /// Asks for a repaired answer. `None` where none came, whatever the reason: the guard has a fallback for that.
+    pub(super) async fn repaired(&self, app: &App, draft: &str, ask: &str) -> Option<String> {
+        let note = self.note.as_deref().unwrap_or_default();
+        let body = self.inbound.repair(note, app.settings.note_place, draft, ask);
+        let response = self.post(app, body).await.ok()?;
+        if !response.status().is_success() {
+            return None;
+        }
+        let limits = &app.settings.limits;
+        let (head, answer) = response.into_parts();
+        // The caller's timeout bounds the whole repair.
+        let answer = body::read(answer, limits.answer, limits.body_patience).await.ok()?;
+        let answer = body::decoded(answer, &head.headers, limits.answer).ok()?;
+        chat::first_text(&answer)
+    }
+
+    async fn post(&self, app: &App, body: Bytes) -> Result<Response<Body>, UpstreamError> {
+        let mut headers = self.headers.clone();
+        body::forget_bytes(&mut headers);
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        app.upstream.send(request(Method::POST, self.uri.clone(), headers, full(body))).await
+    }
+}
+
+/// A request for the model server: what is Comity's own stays here.
+pub(super) fn request(method: Method, uri: Uri, mut headers: HeaderMap, body: Body) -> Request<Body> {
+    for name in ["comity-country", "comity-verdict"] {
+        headers.remove(name);
+    }
+    headers.remove(header::EXPECT);
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    request
+}

@@ -1,0 +1,26 @@
+//! Endpoints that are not guarded: passed through in both directions as a stream, and recorded as not covered.
+
+use std::sync::Arc;
+
+use http::{Response, request};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use super::app::App;
+use super::body::Body;
+use super::error::Error;
+use super::exchange::Exchange;
+use super::{observe, outgoing};
+
+/// Passes a request on and its answer back, byte for byte.
+pub(super) async fn pass(
+    app: &Arc<App>,
+    parts: request::Parts,
+    body: Incoming,
+    exchange: &Exchange,
+) -> Result<Response<Body>, Error> {
+    let body = body.map_err(Into::into).boxed_unsync();
+    let request = outgoing::request(parts.method, parts.uri, parts.headers, body);
+    let response = app.upstream.send(request).await?;
+    Ok(observe::passed(response, exchange))
+}

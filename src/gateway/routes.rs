@@ -1,0 +1,104 @@
+//! Which requests are guarded.
+
+use http::Method;
+
+/// What is done with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    /// `POST …/chat/completions`: guarded.
+    Chat,
+    /// Everything else: passed through in both directions and recorded as not covered.
+    Pass,
+}
+
+/// The endpoints that are guarded: a path that ends so, in whatever spelling, is never let through unguarded.
+const TABLE: &[(Method, &str, Route)] = &[(Method::POST, "/chat/completions", Route::Chat)];
+
+/// Finds the route of a request. Spellings that an upstream may take for the same path (doubled or trailing slashes, percent-encoding,
+/// dots, a doubled prefix) are taken for the same path here, too.
+pub(super) fn route(method: &Method, path: &str) -> Route {
+    let plain = plain(path);
+    let found = TABLE.iter().find(|(wanted, end, _)| wanted == method && plain.ends_with(end));
+    found.map_or(Route::Pass, |(_, _, route)| *route)
+}
+
+/// The path with percent-encoding undone, empty and dot segments resolved, in lower case.
+fn plain(path: &str) -> String {
+    let mut segments: Vec<String> = Vec::new();
+    for segment in unescaped(path).split(['/', '\\']) {
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            _ => segments.push(segment.to_ascii_lowercase()),
+        }
+    }
+    segments.iter().flat_map(|segment| ["/", segment]).collect()
+}
+
+/// Undoes percent-encoding, twice at most, as a chain of servers may.
+fn unescaped(path: &str) -> String {
+    let mut text = path.to_owned();
+    for _ in 0..2 {
+        if !text.contains('%') {
+            break;
+        }
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut rest = text.as_bytes();
+        while let Some((&first, behind)) = rest.split_first() {
+            let hex = behind.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+            match hex.and_then(|two| u8::from_str_radix(two, 16).ok()).filter(|_| first == b'%') {
+                Some(byte) => {
+                    bytes.push(byte);
+                    rest = behind.get(2..).unwrap_or_default();
+                }
+                None => {
+                    bytes.push(first);
+                    rest = behind;
+                }
+            }
+        }
+        text = String::from_utf8_lossy(&bytes).into_owned();
+    }
+    text
+}
+
+/// The path as records and metrics name it: bounded, without ids.
+pub(super) fn class(path: &str) -> &'static str {
+    const KNOWN: &[&str] = &[
+        "chat/completions", "responses", "completions", "embeddings", "models", "files", "uploads", "batches", "moderations", "images",
+        "audio", "videos", "realtime", "vector_stores", "conversations", "containers", "assistants", "threads", "fine_tuning", "evals",
+    ];
+    let plain = plain(path);
+    KNOWN.iter().find(|known| plain.split('/').collect::<Vec<_>>().join("/").contains(*known)).copied().unwrap_or("other")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_guarded_path_is_guarded() {
+        for path in [
+            "/v1/chat/completions", "/v1/chat/completions/", "//v1//chat/completions", "/v1/v1/chat/completions", "/chat/completions",
+            "/v1/chat/%63ompletions", "/v1/chat/%2563ompletions", "/v1/./chat/x/../completions", "/V1/Chat/Completions", "/v1/chat%2Fcompletions",
+            "/openai/deployments/m/chat/completions",
+        ] {
+            assert_eq!(route(&Method::POST, path), Route::Chat, "{path}");
+        }
+    }
+
+    #[test]
+    fn everything_else_passes() {
+        for path in ["/v1/models", "/v1/chat/completions/chatcmpl-1", "/v1/completions", "/", "/v1/embeddings", "/%", "/%zz"] {
+            assert_eq!(route(&Method::POST, path), Route::Pass, "{path}");
+        }
+        assert_eq!(route(&Method::GET, "/v1/chat/completions"), Route::Pass);
+    }
+
+    #[test]
+    fn a_class_carries_no_id() {
+        assert_eq!(class("/v1/files/file-abc123/content"), "files");
+        assert_eq!(class("/v1/chat/completions"), "chat/completions");
+        assert_eq!(class("/secret/place"), "other");
+    }
+}

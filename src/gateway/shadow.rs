@@ -1,0 +1,150 @@
+//! Shadow: the same pipeline beside the traffic. Nothing that happens here can change, delay or fail a request: bytes in are bytes out, both ways.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, request};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::domain::{Coverage, Mode};
+use crate::wire::chat::Inbound;
+
+use super::answer::is_event_stream;
+use super::app::App;
+use super::body::{self, Body};
+use super::error::Error;
+use super::exchange::Exchange;
+use super::judging::{Watch, hint, only_look};
+use super::observe::{Copied, Copy, Passing, Way, look, passed};
+use super::outgoing;
+
+/// Where the copy of a request comes from.
+enum Request {
+    /// It is still on its way to the upstream.
+    Passing(oneshot::Receiver<Copied>),
+    /// It was read already.
+    Read(Arc<Inbound>),
+}
+
+/// One observer: what it needs once request and answer went by.
+struct Observer {
+    app: Arc<App>,
+    exchange: Exchange,
+    headers: HeaderMap,
+    request: Request,
+    answer: oneshot::Receiver<Copied>,
+    answer_head: HeaderMap,
+    stream: bool,
+    /// Whether the upstream answered at all, rather than with an error.
+    answered: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Passes a request on as it comes, and looks at copies.
+pub(super) async fn beside(
+    app: &Arc<App>,
+    parts: request::Parts,
+    body: Incoming,
+    exchange: &Exchange,
+) -> Result<Response<Body>, Error> {
+    let body = body.map_err(Into::into).boxed_unsync();
+    let Ok(place) = Arc::clone(&app.observers).try_acquire_owned() else {
+        exchange.covered(Coverage::unscanned("request", "observers-busy"));
+        let request = outgoing::request(parts.method, parts.uri, parts.headers, body);
+        return Ok(passed(app.upstream.send(request).await?, exchange));
+    };
+    let (copy, from) = Copy::new(app.settings.limits.body);
+    let body = Passing::new(body, Way::Up, exchange.clone(), Some(copy));
+    let request = outgoing::request(parts.method, parts.uri, parts.headers.clone(), body);
+    let response = app.upstream.send(request).await?;
+    Ok(observed(app, response, parts.headers, Request::Passing(from), exchange, place))
+}
+
+/// Passes one request on in shadow while the server enforces: its client asked for `moderation.mode: "score"`.
+pub(super) async fn of_one(
+    app: &Arc<App>,
+    parts: request::Parts,
+    inbound: &Arc<Inbound>,
+    exchange: &Exchange,
+) -> Result<Response<Body>, Error> {
+    let mut headers = parts.headers.clone();
+    body::forget_bytes(&mut headers);
+    headers.insert(http::header::CONTENT_LENGTH, inbound.body().len().into());
+    let whole = body::full(inbound.body().clone());
+    let response = app.upstream.send(outgoing::request(parts.method, parts.uri, headers, whole)).await?;
+    match Arc::clone(&app.observers).try_acquire_owned() {
+        Ok(place) => {
+            Ok(observed(app, response, parts.headers, Request::Read(Arc::clone(inbound)), exchange, place))
+        }
+        Err(_) => {
+            exchange.covered(Coverage::unscanned("request", "observers-busy"));
+            Ok(passed(response, exchange))
+        }
+    }
+}
+
+fn observed(
+    app: &Arc<App>,
+    response: Response<Body>,
+    headers: HeaderMap,
+    request: Request,
+    exchange: &Exchange,
+    place: OwnedSemaphorePermit,
+) -> Response<Body> {
+    let (copy, answer) = Copy::new(app.settings.limits.answer);
+    let observer = Observer {
+        app: Arc::clone(app),
+        exchange: exchange.clone(),
+        headers,
+        request,
+        answer,
+        answer_head: response.headers().clone(),
+        stream: is_event_stream(&response),
+        answered: response.status().is_success(),
+        _place: place,
+    };
+    app.tasks.spawn(observer.observe());
+    response.map(|body| Passing::new(body, Way::Down, exchange.clone(), Some(copy)))
+}
+
+impl Observer {
+    async fn observe(self) {
+        let Self { app, exchange, headers, request, answer, answer_head, stream, answered, _place } = self;
+        let inbound = match request {
+            Request::Read(inbound) => Ok(inbound),
+            Request::Passing(from) => read(&app, from.await.unwrap_or_default(), &headers).map(Arc::new),
+        };
+        let inbound = match inbound {
+            Ok(inbound) => inbound,
+            Err(why) => return exchange.covered(Coverage::unscanned("request", why)),
+        };
+        exchange.asked(inbound.model(), inbound.stream());
+        let hint = hint(&app, &inbound, &headers).unwrap_or_else(|_| {
+            exchange.covered(Coverage::unscanned("comity-country", "unknown-country"));
+            inbound.hint()
+        });
+        let understood = app.understand(&inbound, &hint).await;
+        exchange.understood(&understood, Mode::Shadow, app.settings.keep_contents);
+        if !answered {
+            return exchange.covered(Coverage::unscanned("answer", "upstream-error"));
+        }
+        let (Some(plan), Ok(copied)) = (understood.plan(), answer.await) else { return };
+        let mut watch = Watch::new(app, exchange, &understood, only_look(plan), None);
+        look(&mut watch, copied, &answer_head, stream).await;
+    }
+}
+
+/// The request that went by, or why it could not be read.
+fn read(app: &App, copied: Copied, headers: &HeaderMap) -> Result<Inbound, &'static str> {
+    if copied.over {
+        return Err("too-large");
+    }
+    if !copied.complete {
+        return Err("incomplete");
+    }
+    let bytes: Bytes = copied.concat();
+    let plain = body::decoded(bytes, headers, app.settings.limits.body).map_err(|_| "content-encoding")?;
+    Inbound::read(plain).map_err(|_| "malformed")
+}

@@ -1,0 +1,26 @@
+//! Policy packs: norms as TOML, the floor above them, and what follows from both for one turn.
+//!
+//! [`PolicySet::read`] turns files into norms and reports every mistake at its place; [`decide`] and [`plan`] turn findings into what is done;
+//! [`note`], [`repair_ask`] and the set's phrases put it into words, for the model and for people. Nothing here reads a file or a clock.
+
+mod case;
+mod decide;
+mod embedded;
+#[cfg(test)]
+mod fixture;
+mod floor;
+mod norm;
+mod note;
+mod pack;
+mod phrases;
+mod problem;
+mod set;
+mod sheet;
+
+pub use case::Case;
+pub use decide::{decide, plan};
+pub use floor::Floor;
+pub use note::{note, repair_ask};
+pub use pack::Pack;
+pub use problem::{Problem, Severity};
+pub use set::{Policy, PolicySet, Source};

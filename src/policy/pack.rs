@@ -1,0 +1,141 @@
+//! One country's pack: its head, its norms and their cases.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use crate::domain::{Action, Country, Language, Norm, NormId, Strength};
+
+use super::case::{self, Case};
+use super::floor::{Floor, format_one, read_actions};
+use super::norm::{self, Head, Rule};
+use super::phrases::Phrases;
+use super::sheet::{Sheet, Table, Value};
+
+const KEYS: [&str; 8] = ["format", "country", "name", "languages", "names", "actions", "threshold", "norm"];
+
+/// One country's norms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pack {
+    /// The country.
+    pub country: Country,
+    /// Its name in English, as the pack writes it.
+    pub name: String,
+    /// The languages besides English in which every text is written.
+    pub languages: Vec<Language>,
+    /// Words beside the country's and its cities' names that place a question there.
+    pub names: Vec<String>,
+    /// The norms, in the order of the file.
+    pub norms: Vec<Arc<Norm>>,
+    /// The norms' own test cases, in the order of the file.
+    pub cases: Vec<Case>,
+}
+
+/// A pack and the rule that chose each norm's action.
+pub(super) type Ruled = (Pack, BTreeMap<NormId, Rule>);
+
+/// What stands above every pack.
+pub(super) struct Above<'f> {
+    pub(super) floor: &'f Floor,
+    /// `None` where they could not be read.
+    pub(super) phrases: Option<&'f Phrases>,
+}
+
+/// Reads `<CC>.toml`, whose name says `country`; `None` where something in the head was wrong. A norm in which something was wrong is left out: the
+/// sheet's problems tell.
+pub(super) fn read(sheet: &Sheet<'_>, country: Country, above: &Above<'_>) -> Option<Ruled> {
+    let parsed = sheet.parse()?;
+    let root = Table::root(sheet, &parsed).only(&KEYS);
+    let format = format_one(&root);
+    if let Some(value) = root.need("country") {
+        check_country(&value, country);
+    }
+    let name = root.need("name").and_then(|value| value.text().map(str::to_owned));
+    let languages = root.need("languages").and_then(|value| read_languages(&value, above.phrases));
+    let names = root.may("names").map(|value| value.texts()).unwrap_or_default();
+    let actions = root.may("actions").and_then(|value| read_actions_of_pack(&value, above.floor)).unwrap_or_default();
+    let threshold = root.may("threshold").and_then(|value| value.probability());
+    let head =
+        Head { country, languages: languages.clone().unwrap_or_default(), actions, threshold, floor: above.floor };
+    let tables = root.need("norm").and_then(|value| value.some_tables("a pack has at least one norm"));
+    let body = read_body(&tables.unwrap_or_default(), &head, sheet);
+    format?;
+    let pack = Pack { country, name: name?, languages: languages?, names, norms: body.norms, cases: body.cases };
+    Some((pack, body.rules))
+}
+
+#[derive(Default)]
+struct Body {
+    norms: Vec<Arc<Norm>>,
+    cases: Vec<Case>,
+    rules: BTreeMap<NormId, Rule>,
+}
+
+fn read_body(tables: &[Table<'_>], head: &Head<'_>, sheet: &Sheet<'_>) -> Body {
+    let mut body = Body::default();
+    let mut lines: BTreeMap<String, usize> = BTreeMap::new();
+    for table in tables {
+        let read = norm::read(table, head);
+        let id = read.as_ref().map(|(norm, _)| &norm.id);
+        body.cases.extend(case::read(table, id, head.country, sheet.path()));
+        tell_twice(table, &mut lines);
+        if let Some((norm, rule)) = read {
+            body.rules.insert(norm.id.clone(), rule);
+            body.norms.push(Arc::new(norm));
+        }
+    }
+    body
+}
+
+/// Tells an id that an earlier norm of the pack has, too.
+fn tell_twice(table: &Table<'_>, lines: &mut BTreeMap<String, usize>) {
+    let Some(value) = table.may("id") else { return };
+    let Some(id) = value.as_str() else { return };
+    match lines.entry(id.to_owned()) {
+        Entry::Occupied(first) => value.error(format!("line {} has this id, too: give each norm its own", first.get())),
+        Entry::Vacant(free) => drop(free.insert(value.line())),
+    }
+}
+
+fn check_country(value: &Value<'_>, named: Country) {
+    let Some(country) = value.word::<Country>() else { return };
+    if country != named {
+        value.error(format!("the file is named {named}.toml and speaks of {country}: make the two agree"));
+    }
+}
+
+fn read_languages(value: &Value<'_>, phrases: Option<&Phrases>) -> Option<Vec<Language>> {
+    let mut languages = Vec::new();
+    for item in value.list()? {
+        let language: Language = item.word()?;
+        if languages.contains(&language) {
+            item.error(format!("`{language}` is named twice: take one out"));
+        }
+        if phrases.is_some_and(|phrases| !phrases.speak(language)) {
+            item.warn(format!(
+                "phrases.toml has no [{language}], so corrections and refusals begin in English: add it"
+            ));
+        }
+        languages.push(language);
+    }
+    if languages.is_empty() {
+        value.error("this list is empty: name the languages that people in the country read");
+    }
+    Some(languages)
+}
+
+/// A pack's own actions, each at least as strict as the floor's and none of a locked strength.
+fn read_actions_of_pack(value: &Value<'_>, floor: &Floor) -> Option<BTreeMap<Strength, Action>> {
+    let table = value.table()?;
+    let actions = read_actions(&table, false)?;
+    for (strength, action) in &actions {
+        let Some(value) = table.may(strength.word()) else { continue };
+        let least = floor.action(*strength);
+        if floor.locks.contains(strength) {
+            value.error_at_key(format!("the floor locks {strength} norms at `{least}`: take this line out"));
+        } else if *action < least {
+            value.error(format!("`{action}` is milder than the floor's `{least}`: a pack may only be stricter"));
+        }
+    }
+    Some(actions)
+}

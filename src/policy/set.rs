@@ -1,0 +1,233 @@
+//! All packs together, under one floor.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::{Context, Country, Language, Norm, NormId};
+
+use super::embedded;
+use super::floor::Floor;
+use super::norm::Rule;
+use super::pack::{self, Pack};
+use super::phrases::Phrases;
+use super::problem::{Problem, Severity};
+use super::sheet::Sheet;
+
+/// A file's name and text. Reading it from a disk is the caller's work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source<'a> {
+    /// The file as the user named it, for messages. Its last part says what it is: `floor.toml`, `phrases.toml`, or a pack such as `CN.toml`.
+    pub path: &'a str,
+    /// Its text.
+    pub text: &'a str,
+}
+
+impl Source<'_> {
+    fn name(&self) -> &str {
+        self.path.rsplit(['/', '\\']).next().unwrap_or(self.path)
+    }
+}
+
+/// All packs, the floor above them and the phrases around them: one version, never changed once read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicySet {
+    packs: BTreeMap<Country, Pack>,
+    rules: Arc<BTreeMap<NormId, Rule>>,
+    floor: Arc<Floor>,
+    phrases: Phrases,
+    hash: String,
+}
+
+/// What holds for one turn: the norms in play and the floor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    norms: Vec<Arc<Norm>>,
+    rules: Arc<BTreeMap<NormId, Rule>>,
+    floor: Arc<Floor>,
+}
+
+/// The files by what they are.
+struct Files<'a> {
+    floor: Source<'a>,
+    phrases: Source<'a>,
+    packs: BTreeMap<Country, Source<'a>>,
+}
+
+impl PolicySet {
+    /// Reads packs (`<CC>.toml`), `floor.toml` and `phrases.toml`, told apart by their names. Where the floor or the phrases are not among them, those
+    /// that come with Comity hold.
+    ///
+    /// Every problem of every file is reported, in the order of the paths and of the places in them. The set is `Some` only when none is an error.
+    #[must_use]
+    pub fn read(files: &[Source<'_>]) -> (Option<Self>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let files = Files::tell_apart(files, &mut problems);
+        let floor = walk(files.floor, &mut problems, Floor::read);
+        let phrases = walk(files.phrases, &mut problems, Phrases::read);
+        // Packs are read under the floor that comes with Comity while the given one is broken, so that their own mistakes are told, too.
+        let under = floor.clone().or_else(|| walk(embedded::FLOOR, &mut Vec::new(), Floor::read));
+        let mut packs = BTreeMap::new();
+        let mut rules = BTreeMap::new();
+        for (country, file) in &files.packs {
+            let Some(under) = &under else { break };
+            let above = pack::Above { floor: under, phrases: phrases.as_ref() };
+            let read = walk(*file, &mut problems, |sheet| pack::read(sheet, *country, &above));
+            let Some((pack, its_rules)) = read else { continue };
+            rules.extend(its_rules);
+            packs.insert(*country, pack);
+        }
+        problems.sort();
+        let sound = problems.iter().all(|problem| problem.severity != Severity::Error);
+        let set = floor.zip(phrases).filter(|_| sound).map(|(floor, phrases)| Self {
+            packs,
+            rules: Arc::new(rules),
+            floor: Arc::new(floor),
+            phrases,
+            hash: files.hash(),
+        });
+        (set, problems)
+    }
+
+    /// The packs that come with Comity.
+    #[must_use]
+    pub fn embedded() -> (Option<Self>, Vec<Problem>) {
+        Self::read(embedded::PACKS)
+    }
+
+    /// BLAKE3 over the files' names and texts in the order of the names, the first 16 hex digits. Folders do not count.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The countries that have a pack, in the order of their codes.
+    pub fn countries(&self) -> impl Iterator<Item = Country> + '_ {
+        self.packs.keys().copied()
+    }
+
+    /// A country's pack, if it has one.
+    #[must_use]
+    pub fn pack(&self, country: Country) -> Option<&Pack> {
+        self.packs.get(&country)
+    }
+
+    /// The norms of all packs.
+    pub fn norms(&self) -> impl Iterator<Item = &Arc<Norm>> + '_ {
+        self.packs.values().flat_map(|pack| &pack.norms)
+    }
+
+    /// The floor.
+    #[must_use]
+    pub fn floor(&self) -> &Floor {
+        &self.floor
+    }
+
+    /// What holds for a turn: the norms of its countries are in play, none where it names none. Cheap: nothing but counters is copied.
+    #[must_use]
+    pub fn of(&self, context: &Context) -> Policy {
+        let mut countries: Vec<Country> = Vec::new();
+        for country in context.countries() {
+            if !countries.contains(&country) {
+                countries.push(country);
+            }
+        }
+        let packs = countries.into_iter().filter_map(|country| self.packs.get(&country));
+        let norms = packs.flat_map(|pack| pack.norms.iter().cloned()).collect();
+        Policy { norms, rules: Arc::clone(&self.rules), floor: Arc::clone(&self.floor) }
+    }
+
+    /// What is appended to an answer that goes against `norms`, in the person's language: what is customary and what to do instead, of the first three.
+    /// Empty where there are no norms.
+    #[must_use]
+    pub fn correction(&self, norms: &[Arc<Norm>], language: Language) -> String {
+        self.phrases.correction(norms, language)
+    }
+
+    /// What is said in place of an answer, in the person's language: because of `norms`, or, where there are none, because it could not be checked.
+    #[must_use]
+    pub fn refusal(&self, norms: &[Arc<Norm>], language: Language) -> String {
+        self.phrases.refusal(norms, language)
+    }
+}
+
+impl Policy {
+    /// The norms in play, in the order of the turn's countries and of their packs.
+    #[must_use]
+    pub fn norms(&self) -> &[Arc<Norm>] {
+        &self.norms
+    }
+
+    /// The floor.
+    #[must_use]
+    pub fn floor(&self) -> &Floor {
+        &self.floor
+    }
+
+    /// The rule that chose a norm's action.
+    pub(super) fn rule(&self, norm: &NormId) -> Option<Rule> {
+        self.rules.get(norm).copied()
+    }
+}
+
+/// Reads one file and keeps what was wrong with it.
+fn walk<T>(file: Source<'_>, problems: &mut Vec<Problem>, read: impl FnOnce(&Sheet<'_>) -> Option<T>) -> Option<T> {
+    let sheet = Sheet::new(file.path, file.text);
+    let found = read(&sheet);
+    problems.extend(sheet.into_problems());
+    found
+}
+
+impl<'a> Files<'a> {
+    fn tell_apart(files: &[Source<'a>], problems: &mut Vec<Problem>) -> Self {
+        let (mut floor, mut phrases, mut packs) = (None, None, BTreeMap::new());
+        for file in files {
+            let earlier = match (file.name(), file.name().strip_suffix(".toml").and_then(country_of)) {
+                ("floor.toml", _) => floor.replace(*file),
+                ("phrases.toml", _) => phrases.replace(*file),
+                (_, Some(country)) => packs.insert(country, *file),
+                (_, None) => {
+                    problems.push(whole(file.path, Severity::Error, NO_PACK));
+                    None
+                }
+            };
+            if let Some(earlier) = earlier {
+                let message = format!("{} is a file of the same name: keep one of the two", earlier.path);
+                problems.push(whole(file.path, Severity::Error, message));
+            }
+        }
+        if packs.is_empty() {
+            let path = files.first().map_or("policies", |file| file.path);
+            problems.push(whole(path, Severity::Warning, NO_COUNTRY));
+        }
+        Self { floor: floor.unwrap_or(embedded::FLOOR), phrases: phrases.unwrap_or(embedded::PHRASES), packs }
+    }
+
+    /// Names and texts stand behind their lengths: no text can pass for the next file.
+    fn hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut files: Vec<_> = self.packs.values().chain([&self.floor, &self.phrases]).collect();
+        files.sort_by_key(|file| file.name());
+        for part in files.iter().flat_map(|file| [file.name(), file.text]) {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+        hasher.finalize().to_hex().chars().take(16).collect()
+    }
+}
+
+const NO_PACK: &str = "this is no pack: name it by its country's ISO 3166-1 code, such as CN.toml, or take it out";
+
+const NO_COUNTRY: &str = "there is no country's pack, so nothing is ever at stake: add one such as CN.toml";
+
+/// The country of a file's name, written as ISO 3166-1 writes it.
+fn country_of(code: &str) -> Option<Country> {
+    code.parse().ok().filter(|country: &Country| country.code() == code)
+}
+
+/// A problem of a file as a whole.
+fn whole(path: &str, severity: Severity, message: impl Into<String>) -> Problem {
+    Problem { path: path.to_owned(), line: 0, column: 0, severity, message: message.into() }
+}
+
+#[cfg(test)]
+#[path = "set_tests.rs"]
+mod tests;

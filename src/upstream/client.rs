@@ -1,0 +1,228 @@
+//! Sending requests to the model server.
+
+use std::error::Error;
+use std::fmt;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::watch;
+
+use super::body::{Body, Outbound, Timed, Whole, broken, stalled};
+use super::breaker::{Breaker, BreakerCounts};
+use super::connector::Connector;
+use super::error::{HEAD, SetupError, UpstreamError, chain};
+use super::headers::strip_hop_by_hop;
+use super::options::Options;
+use super::target::Target;
+
+/// How long idle connections are kept.
+const KEPT: Duration = Duration::from_secs(30);
+/// The first wait before a request is sent again; each further one doubles, up to [`MOST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(25);
+const MOST_WAIT: Duration = Duration::from_millis(400);
+
+/// The HTTP client to one model server. Clones share connections and circuit breaker.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    http: legacy::Client<Connector, Body>,
+    target: Target,
+    authorization: Option<HeaderValue>,
+    breaker: Mutex<Breaker>,
+    first_byte: Duration,
+    idle: Duration,
+    retries: u32,
+}
+
+/// A try that brought no answer.
+struct Failure {
+    why: UpstreamError,
+    /// Whether surely nothing of the request was delivered.
+    unsent: bool,
+}
+
+impl Client {
+    /// Makes a client. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`SetupError`]: what is wrong with the options.
+    pub fn new(options: Options) -> Result<Self, SetupError> {
+        let target = Target::new(&options.base)?;
+        let authorization = options.key.as_ref().map(bearer).transpose()?;
+        let mut builder = legacy::Client::builder(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(KEPT)
+            .pool_max_idle_per_host(options.max_idle)
+            .http2_only(options.http2_prior_knowledge)
+            // Pictures of many MiB must not crawl through the default windows.
+            .http2_initial_stream_window_size(1 << 20)
+            .http2_initial_connection_window_size(4 << 20)
+            .http2_keep_alive_interval(Duration::from_secs(30))
+            .http2_keep_alive_timeout(Duration::from_secs(20));
+        Ok(Self(Arc::new(Inner {
+            http: builder.build(Connector::new(&options)?),
+            target,
+            authorization,
+            breaker: Mutex::new(Breaker::new(options.breaker_failures, options.breaker_rest)),
+            first_byte: options.first_byte_timeout,
+            idle: options.idle_timeout,
+            retries: options.retries,
+        })))
+    }
+
+    /// Sends a request on and returns the answer's head, with a body that comes as it arrives.
+    ///
+    /// The request's path and query are joined to the base URL; headers of one hop go, both ways; `Host` is the model server's. A request is sent
+    /// again only where surely nothing of it was delivered and its body is whole (see [`Whole`]). Dropping the future, or the answer's body, ends
+    /// the request at the model server.
+    ///
+    /// # Errors
+    /// [`UpstreamError`]. An answer with an error status is an answer. The answer's body fails with a boxed [`UpstreamError`].
+    pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
+        let (mut head, body) = request.into_parts();
+        let mut body = match head.extensions.remove::<Whole>() {
+            Some(Whole(bytes)) => {
+                head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+                Outbound::Whole(bytes)
+            }
+            None => Outbound::of(body),
+        };
+        self.0.address(&mut head)?;
+        let mut tries = 0;
+        loop {
+            if !self.0.breaker().admits(Instant::now()) {
+                return Err(UpstreamError::Open);
+            }
+            let (piece, moved, again) = body.take();
+            let Failure { why, unsent } = match self.0.attempt(Request::from_parts(head.clone(), piece), moved).await {
+                Ok(response) => return self.0.answer(response),
+                Err(failure) => failure,
+            };
+            if !(unsent && again && tries < self.0.retries) {
+                return Err(why);
+            }
+            tokio::time::sleep(wait(tries)).await;
+            tries += 1;
+        }
+    }
+
+    /// What the circuit breaker did so far.
+    #[must_use]
+    pub fn breaker(&self) -> BreakerCounts {
+        self.0.breaker().counts()
+    }
+
+    /// Whether the circuit breaker refuses requests now.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.breaker().is_open(Instant::now())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("target", &self.0.target).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Turns a client's head into one for the model server.
+    fn address(&self, head: &mut request::Parts) -> Result<(), UpstreamError> {
+        if head.method == Method::CONNECT {
+            return Err(UpstreamError::Protocol);
+        }
+        head.uri = self.target.url(&head.uri).ok_or(UpstreamError::Protocol)?;
+        head.version = Version::HTTP_11; // a request for whichever version the connection speaks
+        head.extensions.clear();
+        strip_hop_by_hop(&mut head.headers);
+        head.headers.remove(header::HOST); // the connection's own is put in
+        if let Some(key) = &self.authorization {
+            head.headers.insert(header::AUTHORIZATION, key.clone());
+        }
+        Ok(())
+    }
+
+    async fn attempt(&self, request: Request<Body>, moved: watch::Receiver<()>) -> Result<Response<Incoming>, Failure> {
+        let mut answer = pin!(self.http.request(request));
+        let answered = tokio::select! {
+            biased;
+            answered = &mut answer => answered,
+            () = stalled(moved, self.first_byte) => {
+                return Err(Failure { why: UpstreamError::Timeout { stage: HEAD }, unsent: false });
+            }
+        };
+        let failure = match answered {
+            Ok(response) => {
+                self.breaker().succeeded();
+                return Ok(response);
+            }
+            Err(error) => failure(&error),
+        };
+        if failure.why.unreachable() {
+            self.breaker().failed(Instant::now());
+        } else {
+            self.breaker().succeeded();
+        }
+        Err(failure)
+    }
+
+    fn answer(&self, mut response: Response<Incoming>) -> Result<Response<Body>, UpstreamError> {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(UpstreamError::Protocol); // nobody asked for it
+        }
+        *response.version_mut() = Version::HTTP_11;
+        strip_hop_by_hop(response.headers_mut());
+        Ok(response.map(|body| Timed::new(body, self.idle).boxed_unsync()))
+    }
+}
+
+fn bearer(key: &SecretString) -> Result<HeaderValue, SetupError> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose_secret())).map_err(|_| SetupError::Key)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn wait(tries: u32) -> Duration {
+    FIRST_WAIT.saturating_mul(1 << tries.min(8)).min(MOST_WAIT)
+}
+
+/// What the pool's error means.
+fn failure(error: &legacy::Error) -> Failure {
+    if let Some(&why) = cause::<UpstreamError>(error) {
+        // The connector's own word. A connection that took too long is not tried again: the client waited long enough.
+        return Failure { why, unsent: !matches!(why, UpstreamError::Timeout { .. }) };
+    }
+    tracing::warn!(error = chain(error), "the model server gave no answer");
+    match cause::<hyper::Error>(error) {
+        // Hyper gives this only where it hands the request back unsent.
+        Some(cause) if cause.is_canceled() => Failure { why: UpstreamError::Closed, unsent: true },
+        Some(cause) => Failure { why: broken(cause), unsent: false },
+        None => Failure { why: UpstreamError::Connect, unsent: error.is_connect() },
+    }
+}
+
+/// The first cause of a kind.
+fn cause<E: Error + 'static>(error: &legacy::Error) -> Option<&E> {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if let Some(found) = cause.downcast_ref() {
+            return Some(found);
+        }
+        next = cause.source();
+    }
+    None
+}

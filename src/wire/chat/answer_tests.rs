@@ -1,0 +1,110 @@
+use super::*;
+use crate::domain::{Action, Decision, Findings};
+
+const TWO: &str = r#"{
+  "id": "chatcmpl-1", "object": "chat.completion", "created": 1.741570283E9, "model": "m",
+  "choices": [
+    {"index": 0, "message": {"role": "assistant", "content": "old", "refusal": null, "annotations": [{"start": 1}], "vendor": 1.0},
+     "logprobs": {"content": [{"token": "old"}]}, "finish_reason": "length"},
+    {"index": 1, "message": {"role": "assistant", "content": "fine", "reasoning_content": "hm"}, "logprobs": null, "finish_reason": "stop"}
+  ],
+  "usage": {"prompt_tokens": 9007199254740993}
+}
+"#;
+
+fn read(body: &str) -> Answer {
+    Answer::read(Bytes::from(body.to_owned())).unwrap()
+}
+
+fn rewritten(body: &str, finish: Option<&str>) -> String {
+    let rewrite = Rewrite { choice: 0, text: "new \"text\"".into(), finish: finish.map(Into::into) };
+    String::from_utf8(read(body).rewritten(&[rewrite]).to_vec()).unwrap()
+}
+
+#[test]
+fn texts_and_other_surfaces_are_told_by_choice() {
+    let answer = read(TWO);
+    assert_eq!(answer.texts(), [(0, "old".to_owned()), (1, "fine".to_owned())]);
+    assert_eq!(answer.other_surfaces(), [(1, "reasoning")]);
+    let calls = read(
+        r#"{"choices":[{"index":0,"message":{"content":null,"refusal":"no","tool_calls":[{}],"function_call":{"a":1},"audio":{"id":"a"}}}]}"#,
+    );
+    assert_eq!(calls.texts(), []);
+    assert_eq!(calls.other_surfaces(), [(0, "refusal"), (0, "tool_calls"), (0, "audio")]);
+}
+
+#[test]
+fn parts_are_read_as_one_text() {
+    let answer = read(
+        r#"{"choices":[{"message":{"content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"a"},"b"]}}]}"#,
+    );
+    assert_eq!((answer.texts(), answer.other_surfaces()), (vec![(0, "ab".to_owned())], vec![(0, "reasoning")]));
+}
+
+#[test]
+fn a_rewritten_choice_keeps_everything_that_does_not_tell_the_old_text() {
+    let expected = TWO
+        .replace(r#""content": "old""#, r#""content": "new \"text\"""#)
+        .replace(r#"[{"start": 1}]"#, "[]")
+        .replace(r#"{"content": [{"token": "old"}]}"#, "null")
+        .replace(r#""length""#, r#""stop""#);
+    assert_eq!(rewritten(TWO, Some("stop")), expected);
+    assert_eq!(read(TWO).rewritten(&[]), TWO);
+}
+
+#[test]
+fn nothing_of_a_rewritten_choice_tells_the_old_text() {
+    let body = r#"{"choices":[{"index":0,"token_ids":[1],"message":{"reasoning":"S","content":"S","reasoning_content":"S","reasoning_details":[{"text":"S"}],
+        "thinking":"S","thinking_blocks":["S"],"provider_specific_fields":{"r":"S"},"audio":{"transcript":"S"},"tool_calls":["S"],"function_call":{"arguments":"S"},"refusal":"S"}}],"usage":{}}"#;
+    let expected = r#"{"choices":[{"index":0,"message":{"content":"new \"text\"","refusal":null}}],"usage":{}}"#;
+    let after = rewritten(body, None);
+    assert!(!after.contains('S'), "{after}");
+    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(parse(&after), parse(expected));
+}
+
+#[test]
+fn a_choice_without_a_message_or_content_gets_one() {
+    let expected = r#"{"choices":[{"message":{"content":"new \"text\""}}]}"#;
+    assert_eq!(rewritten(r#"{"choices":[{"message":{}}]}"#, None), expected);
+    let expected = r#"{"choices":[{"finish_reason":"stop","message":{"role":"assistant","content":"new \"text\""}}]}"#;
+    assert_eq!(rewritten(r#"{"choices":[{}]}"#, Some("stop")), expected);
+}
+
+#[test]
+fn what_is_no_completion_is_refused() {
+    let code = |body: &'static str| Answer::read(Bytes::from_static(body.as_bytes())).unwrap_err().code();
+    assert_eq!(code(r#"{"error":{"message":"no"}}"#), "missing_choices");
+    assert_eq!(code("<html>"), "invalid_json");
+    assert_eq!(code(r#"{"choices":{}}"#), "invalid_type");
+    assert_eq!(code(r#"{"choices":[{"message":{"content":{}}}]}"#), "invalid_type");
+    assert_eq!(code(r#"{"choices":[{"message":{"content":"a","content":"b"}}]}"#), "duplicate_key");
+    assert_eq!(code(r#"{"choices":[{"index":-1}]}"#), "invalid_type");
+}
+
+#[test]
+fn the_first_text_is_that_of_the_lowest_index() {
+    let first = |body: &str| first_text(&Bytes::from(body.to_owned()));
+    assert_eq!(
+        first(r#"{"choices":[{"index":1,"message":{"content":"b"}},{"index":0,"message":{"content":"a"}}]}"#)
+            .as_deref(),
+        Some("a")
+    );
+    for none in [r#"{"choices":[]}"#, r#"{"choices":[{"message":{"content":" "}}]}"#, "{}", "x"] {
+        assert_eq!(first(none), None, "{none}");
+    }
+}
+
+#[test]
+fn the_verdict_is_set_or_takes_the_place_of_another() {
+    let decision = Decision { action: Action::Pass, norms: Vec::new(), trace: Vec::new() };
+    let known = Findings::Known { findings: Vec::new(), threshold: 0.5 };
+    let moderation = Moderation::new(&known, &decision, None);
+    let json = String::from_utf8(json::written(&moderation)).unwrap();
+    let with = |body: &str| {
+        with_moderation(Bytes::from(body.to_owned()), &moderation).map(|body| String::from_utf8(body.to_vec()).unwrap())
+    };
+    assert_eq!(with("{\"id\":1.0 }\n").unwrap(), format!("{{\"id\":1.0,\"moderation\":{json} }}\n"));
+    assert_eq!(with(r#"{"moderation": null, "id":1}"#).unwrap(), format!(r#"{{"moderation": {json}, "id":1}}"#));
+    assert_eq!(with("[]").unwrap_err().code(), "invalid_type");
+}

@@ -1,0 +1,178 @@
+//! One chunk of an answer that streams.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::wire::Error;
+use crate::wire::json::{self, Object, Path, says_something};
+use crate::wire::moderation::Moderation;
+use crate::wire::splice::{Change, Edits};
+
+use super::choice::{Choice, REASONING, Surface, choices};
+
+/// One `data:` payload of a stream, and what was read in it.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    data: Bytes,
+    top: Object,
+    choices: Vec<Choice>,
+    deltas: Vec<Delta>,
+    error: bool,
+    usage: bool,
+}
+
+/// What a chunk says of one choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delta {
+    /// The choice's `index`.
+    pub index: u32,
+    /// More of its text.
+    pub content: Option<String>,
+    /// Whether it has what could tell a text that is held back: reasoning, log probabilities, refusal, sound, annotations.
+    pub leaks: bool,
+    /// Whether it has a part of a tool call.
+    pub tool_call: bool,
+    /// The `finish_reason`: the choice is over.
+    pub finish: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Made<'a> {
+    index: u32,
+    delta: MadeDelta<'a>,
+    logprobs: Option<()>,
+    finish_reason: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct MadeDelta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a str>,
+}
+
+impl Chunk {
+    /// Reads one `data:` payload; `[DONE]` is none.
+    ///
+    /// # Errors
+    /// [`Error`] where it is no JSON object, or has a key twice in an object that is read.
+    pub fn read(data: &[u8]) -> Result<Self, Error> {
+        let (mut found, mut error, mut usage) = (Vec::new(), false, false);
+        let top = json::open(data)?.object(&Path::Root, |cursor, name, path| {
+            match name {
+                "choices" => found = choices(cursor, path)?,
+                "error" => error |= cursor.skip(path)? != "null",
+                "object" => error |= cursor.text().is_some_and(|object| object == "error"), // vLLM's errors
+                "usage" => usage = cursor.skip(path)? != "null",
+                _ => {}
+            }
+            Ok(())
+        })?;
+        let deltas = found.iter().map(Delta::of).collect();
+        Ok(Self { data: Bytes::copy_from_slice(data), top, choices: found, deltas, error, usage })
+    }
+
+    /// What it says, choice by choice.
+    #[must_use]
+    pub fn deltas(&self) -> &[Delta] {
+        &self.deltas
+    }
+
+    /// Whether it reports an error in the midst of the stream.
+    #[must_use]
+    pub fn error(&self) -> bool {
+        self.error
+    }
+
+    /// Whether it tells the usage.
+    #[must_use]
+    pub fn usage(&self) -> bool {
+        self.usage
+    }
+
+    /// A chunk with this one's envelope and a text for one choice.
+    #[must_use]
+    pub fn with_text(&self, choice: u32, text: &str) -> Vec<u8> {
+        self.made(choice, Some(text), None)
+    }
+
+    /// A chunk with this one's envelope that ends one choice.
+    #[must_use]
+    pub fn finishing(&self, choice: u32, reason: &str) -> Vec<u8> {
+        self.made(choice, None, Some(reason))
+    }
+
+    /// A chunk with this one's envelope, no choices, and the verdict in OpenAI's slot.
+    #[must_use]
+    pub fn moderation(&self, moderation: &Moderation) -> Vec<u8> {
+        let mut changes = envelope(b"[]".to_vec());
+        changes.push(("moderation", Change::Set(json::written(moderation))));
+        self.edited(changes)
+    }
+
+    /// The chunk without what could tell a text that is held back, and without the padding that fits its old length. `None`: nothing has to change.
+    ///
+    /// A refusal stays, since it is an answer of its own, and so do annotations, which name sources.
+    #[must_use]
+    pub fn without_leaks(&self) -> Option<Vec<u8>> {
+        let mut edits = Edits::default();
+        for choice in &self.choices {
+            if choice.has(Surface::Logprobs) {
+                let logprobs = ("logprobs", Change::Replace(b"null".to_vec()));
+                edits.members(&choice.object, vec![logprobs, ("token_ids", Change::Remove)]);
+            }
+            if let Some(delta) = choice.said.as_ref() {
+                edits.members(delta, self.telling(choice, delta));
+            }
+        }
+        edits.members(&self.top, vec![("obfuscation", Change::Remove)]);
+        (!edits.is_empty()).then(|| edits.apply(&self.data))
+    }
+
+    /// The removal of what tells of the text in other words.
+    fn telling(&self, choice: &Choice, delta: &Object) -> Vec<(&'static str, Change)> {
+        let value = |key: &str| delta.value(key).and_then(|span| std::str::from_utf8(self.data.get(span)?).ok());
+        let says = |key: &&str| value(key).is_some_and(says_something);
+        let mut changes: Vec<_> =
+            REASONING.into_iter().chain(["audio"]).filter(says).map(|key| (key, Change::Remove)).collect();
+        // Parts, with reasoning among them: the texts alone.
+        if choice.has(Surface::Reasoning) && value("content").is_some_and(|content| content.starts_with('[')) {
+            changes.push(("content", Change::Replace(json::written(&choice.content))));
+        }
+        changes
+    }
+
+    fn made(&self, index: u32, content: Option<&str>, finish_reason: Option<&str>) -> Vec<u8> {
+        let made = Made { index, delta: MadeDelta { content }, logprobs: None, finish_reason };
+        let mut changes = envelope(json::written(&[made]));
+        changes.push(("moderation", Change::Remove));
+        self.edited(changes)
+    }
+
+    fn edited(&self, changes: Vec<(&str, Change)>) -> Vec<u8> {
+        let mut edits = Edits::default();
+        edits.members(&self.top, changes);
+        edits.apply(&self.data)
+    }
+}
+
+/// Other choices, and nothing that belongs to the old ones.
+fn envelope(choices: Vec<u8>) -> Vec<(&'static str, Change)> {
+    vec![("choices", Change::Set(choices)), ("usage", Change::Remove), ("obfuscation", Change::Remove)]
+}
+
+impl Delta {
+    fn of(choice: &Choice) -> Self {
+        let leaking = [Surface::Reasoning, Surface::Logprobs, Surface::Refusal, Surface::Audio, Surface::Annotations];
+        Self {
+            index: choice.index,
+            content: choice.content.clone(),
+            leaks: leaking.into_iter().any(|surface| choice.has(surface)),
+            tool_call: choice.has(Surface::ToolCalls),
+            finish: choice.finish.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "chunk_tests.rs"]
+mod tests;

@@ -1,0 +1,103 @@
+//! An answer that Comity gives in the model's place.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::wire::{json, sse};
+
+#[derive(Serialize)]
+struct Completion<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: i64,
+    model: &'a str,
+    choices: Vec<Choice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Usage>,
+}
+
+#[derive(Serialize)]
+struct Choice<'a> {
+    index: u32,
+    #[serde(flatten)]
+    said: Said<'a>,
+    logprobs: Option<()>,
+    finish_reason: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Said<'a> {
+    Message { role: &'static str, content: &'a str, refusal: Option<()>, annotations: [(); 0] },
+    Delta(Delta<'a>),
+}
+
+#[derive(Serialize, Default)]
+struct Delta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a str>,
+    /// `Some` is null; `None` leaves the key out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<()>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Usage {
+    Spent(Tokens),
+    /// Null: as in every chunk but the last.
+    Untold,
+}
+
+/// No model was asked, so no token was spent.
+#[derive(Serialize, Default)]
+#[expect(clippy::struct_field_names, reason = "the names are OpenAI's")]
+struct Tokens {
+    prompt_tokens: u32,
+    completion_tokens: u32,
+    total_tokens: u32,
+}
+
+/// A chat completion with one choice that says `text`. `created` is in seconds since 1970-01-01 UTC.
+#[must_use]
+pub fn declined(id: &str, created: i64, model: &str, text: &str, finish: &str) -> Bytes {
+    let said = Said::Message { role: "assistant", content: text, refusal: None, annotations: [] };
+    let choices = vec![Choice { index: 0, said, logprobs: None, finish_reason: Some(finish) }];
+    let usage = Some(Usage::Spent(Tokens::default()));
+    json::written(&Completion { id, object: "chat.completion", created, model, choices, usage }).into()
+}
+
+/// The same as a stream: an event each for the role, the text, the end, and the usage where it is asked for. `[DONE]` is the caller's.
+#[must_use]
+pub fn declined_stream(
+    id: &str,
+    created: i64,
+    model: &str,
+    text: &str,
+    finish: &str,
+    include_usage: bool,
+) -> Vec<Bytes> {
+    let event = |choices: Vec<Choice<'_>>, usage: Usage| {
+        let usage = include_usage.then_some(usage);
+        let chunk = Completion { id, object: "chat.completion.chunk", created, model, choices, usage };
+        sse::event(&json::written(&chunk))
+    };
+    let says = |delta: Delta<'_>, finish_reason: Option<&str>| {
+        event(vec![Choice { index: 0, said: Said::Delta(delta), logprobs: None, finish_reason }], Usage::Untold)
+    };
+    let mut events = vec![
+        says(Delta { role: Some("assistant"), content: Some(""), refusal: Some(()) }, None),
+        says(Delta { content: Some(text), ..Delta::default() }, None),
+        says(Delta::default(), Some(finish)),
+    ];
+    if include_usage {
+        events.push(event(Vec::new(), Usage::Spent(Tokens::default())));
+    }
+    events
+}
+
+#[cfg(test)]
+#[path = "declined_tests.rs"]
+mod tests;

@@ -1,0 +1,207 @@
+//! A chat request as it came.
+
+use bytes::Bytes;
+
+use crate::domain::{Country, Hint, Turn};
+use crate::wire::Error;
+use crate::wire::json::{self, Cursor, Kind, Object, Path};
+
+use super::conversation::Conversation;
+
+/// What the request's `moderation` object asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModerationMode {
+    /// Every mode in it is `score`: say what is found and change nothing.
+    Score,
+    /// Anything else: say what is found.
+    Include,
+}
+
+/// A chat request as it came, and what was read in it.
+#[derive(Debug)]
+pub struct Inbound {
+    body: Bytes,
+    pub(super) top: Object,
+    pub(super) conversation: Conversation,
+    fields: Fields,
+}
+
+/// What is read beside the messages.
+#[derive(Debug, Default)]
+struct Fields {
+    hint: Hint,
+    notes: Vec<String>,
+    model: Option<String>,
+    stream: bool,
+    include_usage: bool,
+    choices: Option<u32>,
+    moderation: Option<ModerationMode>,
+}
+
+impl Inbound {
+    /// Reads a request. Keys that are not known here may have any value.
+    ///
+    /// # Errors
+    /// [`Error`] where the body is no JSON object, is nested too deeply, has a key twice in an object that is read, has no `messages`, or has a value of a wrong
+    /// type where that would leave something unread.
+    pub fn read(body: Bytes) -> Result<Self, Error> {
+        let (mut fields, mut conversation) = (Fields::default(), None);
+        let top = json::open(&body)?.object(&Path::Root, |cursor, name, path| {
+            if name == "messages" {
+                conversation = Some(Conversation::read(&body, cursor, path)?);
+                return Ok(());
+            }
+            fields.read(cursor, name, path)
+        })?;
+        let conversation = conversation.ok_or(Error::MissingMessages)?;
+        Ok(Self { body, top, conversation, fields })
+    }
+
+    /// The body, byte for byte.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The conversation.
+    #[must_use]
+    pub fn turn(&self) -> &Turn {
+        &self.conversation.turn
+    }
+
+    /// What the body says about its culture outside the conversation: `metadata.country` and `web_search_options.user_location`.
+    #[must_use]
+    pub fn hint(&self) -> Hint {
+        self.fields.hint.clone()
+    }
+
+    /// What was understood in part only, a sentence each: a country that is none.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.fields.notes
+    }
+
+    /// The model that is asked for.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.fields.model.as_deref()
+    }
+
+    /// Whether a stream is asked for.
+    #[must_use]
+    pub fn stream(&self) -> bool {
+        self.fields.stream
+    }
+
+    /// Whether a stream is to end with its usage.
+    #[must_use]
+    pub fn include_usage(&self) -> bool {
+        self.fields.include_usage
+    }
+
+    /// How many choices are asked for, `n`: at least 1.
+    #[must_use]
+    pub fn choices(&self) -> u32 {
+        self.fields.choices.unwrap_or(1).max(1)
+    }
+
+    /// What the `moderation` object asks for; `None` where there is none.
+    #[must_use]
+    pub fn moderation(&self) -> Option<ModerationMode> {
+        self.fields.moderation
+    }
+}
+
+impl Fields {
+    fn read(&mut self, cursor: &mut Cursor<'_>, name: &str, path: &Path<'_>) -> Result<(), Error> {
+        match name {
+            "model" => self.model = cursor.text().map(Into::into),
+            "stream" => self.stream = boolean(cursor, path)?,
+            "n" => self.choices = count(cursor, path)?,
+            "stream_options" => objects(cursor, path, &["include_usage"], &mut |cursor, _, path| {
+                self.include_usage = cursor.skip(path)? == "true";
+                Ok(())
+            })?,
+            "metadata" => {
+                objects(cursor, path, &["country"], &mut |cursor, _, path| {
+                    self.hint.metadata = country(cursor, path, &mut self.notes);
+                    Ok(())
+                })?;
+            }
+            "web_search_options" => {
+                let way = ["user_location", "approximate", "country"];
+                objects(cursor, path, &way, &mut |cursor, name, path| {
+                    if name == "country" {
+                        self.hint.user_location = country(cursor, path, &mut self.notes);
+                    }
+                    Ok(())
+                })?;
+            }
+            "moderation" => self.moderation = moderation(cursor, path)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Reads an object and those within it that stand at one of the `keys`; whatever else stands at one of the keys goes to `leaf`.
+fn objects(
+    cursor: &mut Cursor<'_>,
+    path: &Path<'_>,
+    keys: &[&str],
+    leaf: &mut dyn FnMut(&mut Cursor<'_>, &str, &Path<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    if cursor.kind() != Kind::Object {
+        return Ok(());
+    }
+    let within = |cursor: &mut Cursor<'_>, name: &str, path: &Path<'_>| match keys.iter().position(|key| *key == name) {
+        // Each level takes its key away, so that the nesting of the keys bounds that of the calls.
+        Some(at) if cursor.kind() == Kind::Object => {
+            objects(cursor, path, keys.get(at + 1..).unwrap_or_default(), &mut *leaf)
+        }
+        Some(_) => leaf(cursor, name, path),
+        None => Ok(()),
+    };
+    cursor.object(path, within).map(drop)
+}
+
+fn boolean(cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<bool, Error> {
+    match cursor.kind() {
+        Kind::Bool => Ok(cursor.skip(path)? == "true"),
+        Kind::Null => Ok(false),
+        Kind::Object | Kind::Array | Kind::Text | Kind::Number => Err(path.is_not("true or false")),
+    }
+}
+
+fn count(cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<Option<u32>, Error> {
+    match cursor.skip(path)? {
+        "null" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| path.is_not("a whole number such as 1")),
+    }
+}
+
+fn country(cursor: &mut Cursor<'_>, path: &Path<'_>, notes: &mut Vec<String>) -> Option<Country> {
+    let text = cursor.text()?;
+    text.parse().map_err(|unknown| notes.push(format!("{path}: {unknown}"))).ok()
+}
+
+/// OpenAI puts a mode for the request into `policy.input` and one for the answer into `policy.output`; one beside `policy` counts, too.
+fn moderation(cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<Option<ModerationMode>, Error> {
+    if cursor.kind() != Kind::Object {
+        return Ok(None);
+    }
+    let mut modes = Vec::new();
+    let way = ["policy", "input", "output", "mode"];
+    objects(cursor, path, &way, &mut |cursor, name, _| {
+        if name == "mode" {
+            modes.push(cursor.text().is_some_and(|mode| mode == "score"));
+        }
+        Ok(())
+    })?;
+    let scores = !modes.is_empty() && modes.into_iter().all(|scores| scores);
+    Ok(Some(if scores { ModerationMode::Score } else { ModerationMode::Include }))
+}
+
+#[cfg(test)]
+#[path = "inbound_tests.rs"]
+mod tests;

@@ -1,0 +1,117 @@
+//! What is wrong with a body, and OpenAI's form of saying so.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+/// Why a body cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The bytes are not UTF-8.
+    #[error("The body is not UTF-8: byte {at} begins no character. Send JSON in UTF-8.")]
+    NotUtf8 {
+        /// The offset of the first byte that fits into no character.
+        at: usize,
+    },
+    /// The text is not JSON.
+    #[error("The body is not JSON: {problem}. Send one JSON object and nothing behind it.")]
+    InvalidJson {
+        /// What the parser says, with line and column.
+        problem: String,
+    },
+    /// Arrays and objects are nested too deeply.
+    #[error("The body is nested more than {limit} levels deep. Send flatter JSON.", limit = super::json::DEEPEST)]
+    TooDeep {
+        /// Where the limit was passed.
+        param: Option<String>,
+    },
+    /// An object that is read has a key twice: two readers might understand two different things.
+    #[error("The key `{param}` is there twice. Send each key once.")]
+    DuplicateKey {
+        /// The path of the key.
+        param: String,
+    },
+    /// A chat request without `messages`.
+    #[error("The request has no `messages`. Send an array of messages, each an object with `role` and `content`.")]
+    MissingMessages,
+    /// A chat completion without `choices`.
+    #[error("The answer has no `choices`. Check that the model server speaks the chat completions API.")]
+    MissingChoices,
+    /// A value is of another type than the API says.
+    #[error("`{}` must be {expected}. Send it as such.", param.as_deref().unwrap_or("body"))]
+    InvalidType {
+        /// The path of the value; `None` for the whole body.
+        param: Option<String>,
+        /// What it should be, with an article: `an array`.
+        expected: &'static str,
+    },
+}
+
+impl Error {
+    /// OpenAI's `code`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotUtf8 { .. } => "invalid_utf8",
+            Self::InvalidJson { .. } => "invalid_json",
+            Self::TooDeep { .. } => "too_deep",
+            Self::DuplicateKey { .. } => "duplicate_key",
+            Self::MissingMessages => "missing_messages",
+            Self::MissingChoices => "missing_choices",
+            Self::InvalidType { .. } => "invalid_type",
+        }
+    }
+
+    /// OpenAI's `param`: the path of what is wrong, such as `messages[2].content`.
+    #[must_use]
+    pub fn param(&self) -> Option<&str> {
+        match self {
+            Self::NotUtf8 { .. } | Self::InvalidJson { .. } => None,
+            Self::TooDeep { param } | Self::InvalidType { param, .. } => param.as_deref(),
+            Self::DuplicateKey { param } => Some(param),
+            Self::MissingMessages => Some("messages"),
+            Self::MissingChoices => Some("choices"),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: Fields<'a>,
+}
+
+#[derive(Serialize)]
+struct Fields<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    param: Option<&'a str>,
+    code: Option<&'a str>,
+}
+
+/// The JSON body of an error: `{"error":{"message","type","param","code"}}` with all four keys, as OpenAI's clients expect.
+///
+/// `kind` is OpenAI's `type`, such as `invalid_request_error`.
+#[must_use]
+pub fn body(message: &str, kind: &str, param: Option<&str>, code: Option<&str>) -> Bytes {
+    super::json::written(&Envelope { error: Fields { message, kind, param, code } }).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_all_four_keys() {
+        let body = body("Say \"please\".", "invalid_request_error", None, Some("rude"));
+        let expected =
+            r#"{"error":{"message":"Say \"please\".","type":"invalid_request_error","param":null,"code":"rude"}}"#;
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_message_names_the_place_and_what_to_send() {
+        let error = Error::InvalidType { param: Some("messages[2].content".into()), expected: "a string or an array" };
+        assert_eq!(error.to_string(), "`messages[2].content` must be a string or an array. Send it as such.");
+        assert_eq!((error.code(), error.param()), ("invalid_type", Some("messages[2].content")));
+    }
+}
