@@ -39,7 +39,7 @@ pub enum AuditError {
         /// The newest version that is known here.
         known: i64,
     },
-    /// SQLite failed.
+    /// `SQLite` failed.
     #[error("the audit file cannot be used: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// Writing or rotating failed.

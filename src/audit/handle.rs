@@ -15,7 +15,7 @@ use crate::domain::Record;
 /// A kind of sink and where it writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkKind {
-    /// One SQLite file, which [`super::Store`] reads back.
+    /// One `SQLite` file, which [`super::Store`] reads back.
     Sqlite {
         /// The file; made where there is none.
         path: PathBuf,
@@ -99,7 +99,7 @@ impl Audit {
         }
         counts.queued.fetch_add(1, Ordering::Relaxed);
         let sender = sender.read().unwrap_or_else(PoisonError::into_inner);
-        if !sender.as_ref().is_some_and(|sender| sender.try_send(Box::new(record)).is_ok()) {
+        if sender.as_ref().is_none_or(|sender| sender.try_send(Box::new(record)).is_err()) {
             counts.queued.fetch_sub(1, Ordering::Relaxed);
             counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     const LONG: Duration = Duration::from_secs(20);
-    const DAY: Duration = Duration::from_secs(86_400);
+    const DAY: Duration = Duration::from_hours(24);
 
     /// A sink that tells what it got, and waits for a word before each batch.
     struct Gated {

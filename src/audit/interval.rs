@@ -23,7 +23,9 @@ pub struct Mean {
 #[must_use]
 pub fn mean(values: &[f64]) -> Option<Mean> {
     let mut tally = Tally::default();
-    values.iter().for_each(|value| tally.add(*value));
+    for value in values {
+        tally.add(*value);
+    }
     tally.mean()
 }
 
@@ -130,7 +132,9 @@ mod tests {
         #[test]
         fn percentiles_are_right_to_one_percent(mut times in proptest::collection::vec(1..100_000_000i64, 1..300), share in 0.01..=1.0f64) {
             let mut gathered = Times::default();
-            times.iter().for_each(|time| gathered.add(*time));
+            for time in &times {
+                gathered.add(*time);
+            }
             times.sort_unstable();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive rank")]
             let rank = (count(times.len() as u64) * share).ceil() as usize;

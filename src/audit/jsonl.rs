@@ -61,9 +61,9 @@ impl Jsonl {
             moved(&numbered(&self.path, number), &numbered(&self.path, number + 1))?;
         }
         if self.keep == 0 {
-            fs::remove_file(&self.path)?
+            fs::remove_file(&self.path)?;
         } else {
-            moved(&self.path, &numbered(&self.path, 1))?
+            moved(&self.path, &numbered(&self.path, 1))?;
         }
         self.file = begin(&self.path)?;
         (self.size, self.oldest, self.torn) = (0, None, false);
@@ -244,7 +244,11 @@ mod tests {
         assert_eq!((ids(&path).len(), ids(&numbered(&path, 1))), (0, vec!["old".to_owned()]));
         sink.write(&records(&["new"])).unwrap();
         sink.prune(i64::MAX - 1).unwrap();
-        assert!(!numbered(&path, 1).exists() || ids(&numbered(&path, 1)) == ["new"]);
+        assert_eq!(
+            (ids(&numbered(&path, 1)), numbered(&path, 2).exists()),
+            (vec!["new".to_owned()], false),
+            "the old file is gone"
+        );
     }
 
     #[test]

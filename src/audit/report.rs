@@ -114,7 +114,9 @@ impl Report {
             group.over_warned.add(f64::from(u8::from(over_warned)));
         }
         for (tally, score) in group.scores.iter_mut().zip(line.scores) {
-            score.into_iter().for_each(|score| tally.add(score));
+            if let Some(score) = score {
+                tally.add(score);
+            }
         }
     }
 

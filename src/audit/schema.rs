@@ -1,4 +1,4 @@
-//! The SQLite file's tables and versions.
+//! The `SQLite` file's tables and versions.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;

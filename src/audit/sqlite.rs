@@ -1,11 +1,11 @@
-//! The SQLite sink: typed columns for reports, the whole record as JSON beside them.
+//! The `SQLite` sink: typed columns for reports, the whole record as JSON beside them.
 
 use std::path::Path;
 
 use rusqlite::{Connection, Transaction, params};
 
 use super::{AuditError, Sink, schema};
-use crate::domain::{AnswerRecord, Record, Scores};
+use crate::domain::{AnswerRecord, Language, Record, Scores, Unavailable};
 
 /// Old records that go at once: a transaction of some ten milliseconds.
 const PRUNED_AT_ONCE: i64 = 1000;
@@ -17,7 +17,7 @@ const INSERT_FINDING: &str =
     "INSERT OR REPLACE INTO findings (record, norm, probability, action, breached) VALUES (?1, ?2, ?3, ?4, ?5)";
 const PRUNE: &str = "DELETE FROM records WHERE seq IN (SELECT seq FROM records WHERE at < ?1 ORDER BY at LIMIT ?2)";
 
-/// Writes records to one SQLite file (WAL, synchronous NORMAL: a power cut may lose the last records, never the file).
+/// Writes records to one `SQLite` file (WAL, synchronous NORMAL: a power cut may lose the last records, never the file).
 #[derive(Debug)]
 pub struct Sqlite {
     connection: Connection,
@@ -60,12 +60,12 @@ fn insert(transaction: &Transaction<'_>, record: &Record) -> Result<(), AuditErr
         record.endpoint,
         record.mode.word(),
         record.context.places.first().map(|place| place.country.code()),
-        record.context.language.as_ref().map(|language| language.code()),
+        record.context.language.as_ref().map(Language::code),
         record.action.word(),
         record.ended.word(),
         record.status,
         answer.map(|answer| answer.outcome.word()),
-        record.unavailable.map(|why| why.word()),
+        record.unavailable.map(Unavailable::word),
         awareness,
         education,
         compliance,
@@ -112,8 +112,8 @@ mod tests {
         let path = folder.path().join("audit.sqlite");
         let mut sink = Sqlite::open(&path).unwrap();
         sink.write(&[record("a"), record("a"), record("b")]).unwrap();
-        let found: i64 = sink.connection.query_row("SELECT count(*) FROM findings", [], |row| row.get(0)).unwrap();
-        assert_eq!(found, 2 * record("a").findings.len() as i64, "the first one's findings went with it");
+        let found: u32 = sink.connection.query_row("SELECT count(*) FROM findings", [], |row| row.get(0)).unwrap();
+        assert_eq!(found as usize, 2 * record("a").findings.len(), "the first one's findings went with it");
         let all =
             Store::open_read(&path).unwrap().records(&Filter::default(), 10).collect::<Result<Vec<_>, _>>().unwrap();
         assert_eq!(all.len(), 2);

@@ -1,4 +1,4 @@
-//! Reading the SQLite file back.
+//! Reading the `SQLite` file back.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, named_params};
 
 use super::report::{Line, Report};
 use super::{AuditError, By, Filter, Row, schema};
-use crate::domain::Record;
+use crate::domain::{Country, Record};
 
 /// Records read at once.
 const PAGE: usize = 256;
@@ -43,7 +43,7 @@ impl Store {
             By::Norm => ("f.norm, f.action", "records r JOIN findings f ON f.record = r.seq"),
         };
         let mut statement = self.connection.prepare(&format!("SELECT {key}, {COLUMNS} FROM {from} WHERE {WHERE}"))?;
-        let country = filter.country.as_ref().map(|country| country.code());
+        let country = filter.country.as_ref().map(Country::code);
         let mut rows = statement.query(named_params! { ":since": filter.since_ms, ":country": country })?;
         let mut report = Report::default();
         while let Some(row) = rows.next()? {
@@ -58,7 +58,8 @@ impl Store {
     /// [`AuditError::Sqlite`]; [`AuditError::Record`] for one that this Comity cannot read.
     pub fn record(&self, id: &str) -> Result<Option<Record>, AuditError> {
         let mut statement = self.connection.prepare_cached("SELECT id, record FROM records WHERE id = ?1")?;
-        let found: Option<(String, String)> = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let found: Option<(String, String)> =
+            statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         found.map(|(id, json)| parsed(id, &json)).transpose()
     }
 
@@ -73,7 +74,7 @@ impl Store {
             "SELECT r.seq, r.id, r.record FROM records r WHERE r.seq > :after AND {WHERE} ORDER BY r.seq LIMIT :limit"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let country = filter.country.as_ref().map(|country| country.code());
+        let country = filter.country.as_ref().map(Country::code);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let bound = named_params! { ":after": after, ":since": filter.since_ms, ":country": country, ":limit": limit };
         let rows = statement.query_map(bound, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

@@ -29,9 +29,9 @@ pub(super) const BATCH: usize = 256;
 /// The longest that a record waits for its batch to fill.
 const FILL: Duration = Duration::from_millis(100);
 /// How often old records are looked for.
-const PRUNE: Duration = Duration::from_secs(600);
+const PRUNE: Duration = Duration::from_mins(10);
 /// How often failures are told at most.
-const TELL: Duration = Duration::from_secs(60);
+const TELL: Duration = Duration::from_mins(1);
 
 /// What is counted, for metrics.
 #[derive(Debug, Default)]

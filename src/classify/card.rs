@@ -74,6 +74,12 @@ impl Card {
         }
     }
 
+    /// The label whose name is nearest to an embedding; `None` without labels.
+    pub(super) fn nearest_label(&self, embedding: &[f32]) -> Option<usize> {
+        let near = self.label_embeddings.chunks_exact(embedding.len().max(1)).map(|label| dot(label, embedding));
+        near.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(index, _)| index)
+    }
+
     /// How near each label is to an embedding, compared with all other labels: mean 0, deviation 1.
     pub(super) fn standing(&self, embedding: &[f32]) -> Vec<f32> {
         if embedding.is_empty() {
@@ -100,6 +106,13 @@ mod tests {
         assert!((standing[0] - 2.0_f32.sqrt()).abs() < 1e-5 && (standing[1] + 0.5_f32.sqrt()).abs() < 1e-5);
         assert_eq!(card.standing(&[0.0, 0.0]), [0.0, 0.0, 0.0]);
         assert!(Card::default().standing(&[1.0]).is_empty());
+    }
+
+    #[test]
+    fn the_nearest_label_is_found() {
+        let card = Card { label_embeddings: vec![1.0, 0.0, 0.0, 1.0], ..Card::default() };
+        assert_eq!((card.nearest_label(&[0.2, 0.9]), card.nearest_label(&[0.9, 0.2])), (Some(1), Some(0)));
+        assert_eq!(Card::default().nearest_label(&[1.0]), None);
     }
 
     #[test]

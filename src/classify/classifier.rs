@@ -50,7 +50,10 @@ pub struct Gauges {
 
 impl fmt::Debug for Classifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Classifier").field("hash", &self.card.hash).field("backend", &self.card.backend).finish_non_exhaustive()
+        f.debug_struct("Classifier")
+            .field("hash", &self.card.hash)
+            .field("backend", &self.card.backend)
+            .finish_non_exhaustive()
     }
 }
 
@@ -140,8 +143,7 @@ impl Classifier {
         self.reading(&plan, found, &spent)
     }
 
-    /// Holds a question against norms when the picture is not at hand and only names say what it shows. A name that the labeller does not know shows
-    /// nothing.
+    /// Holds a question against norms when its pictures are not at hand and only names say what they show, one name for each picture.
     ///
     /// This is for cases that name what a photograph shows; a labeller is seldom as sure, so what it says of real photographs is worse.
     pub async fn classify_named(
@@ -152,14 +154,9 @@ impl Classifier {
         deadline: Instant,
     ) -> Findings {
         let Some(live) = &self.live else { return Findings::Unknown(Unavailable::Off) };
-        if norms.is_empty() {
-            return Findings::Known { findings: Vec::new(), threshold: self.card.at_stake };
-        }
-        let pictures = if shows.is_empty() { Vec::new() } else { vec![self.card.labels.named(shows).into()] };
-        let spent = Arc::default();
-        let found = live.hold_against(&self.card, query, pictures, norms, deadline, &spent);
+        let found = live.read_named(&self.card, query, shows, norms, deadline);
         match timeout_at(deadline, found).await.unwrap_or(Err(Unavailable::Late)) {
-            Ok((findings, _)) => Findings::Known { findings, threshold: self.card.at_stake },
+            Ok(findings) => Findings::Known { findings, threshold: self.card.at_stake },
             Err(why) => Findings::Unknown(why),
         }
     }

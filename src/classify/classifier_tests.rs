@@ -276,3 +276,31 @@ async fn pictures_of_a_tool_are_seen_newest_first() {
     let reading = read(&classifier, &asked).await;
     assert_eq!(reading.seen.iter().map(|seen| seen.message).collect::<Vec<_>>(), [1, 0]);
 }
+
+#[tokio::test]
+async fn pictures_known_by_name_count_as_seen() {
+    let classifier = on(&Toy::default());
+    let named = async |shows: &str| {
+        let shows = [shows.to_owned()];
+        match classifier.classify_named("May I bring this?", &shows, &norms(), soon()).await {
+            Findings::Known { findings, .. } => (findings[0].norm.to_string(), findings[0].probability),
+            Findings::Unknown(why) => panic!("unknown: {why}"),
+        }
+    };
+    let (norm, probability) = named("wall clock").await;
+    assert!(norm == "CN/clock-as-gift" && (probability - 0.8).abs() < 1e-6, "{norm} {probability}");
+    assert!(named("vase").await.1 < 0.3);
+    assert!(named("cuckoo-clock").await.1 > 0.7, "the nearest label by meaning");
+    let off = Classifier::off().classify_named("May I?", &[], &norms(), soon()).await;
+    assert_eq!(off, Findings::Unknown(Unavailable::Off));
+}
+
+#[test]
+fn work_may_move_between_threads() {
+    fn moves(_: impl Send) {}
+    let (classifier, turn, norms) = (Classifier::off(), Turn::default(), norms());
+    moves(classifier.classify(&turn, None, &norms, soon()));
+    moves(classifier.classify_named("", &[], &norms, soon()));
+    moves(classifier.judge_seen("", &[], "", &norms, soon()));
+    moves(classifier.prepare(&norms));
+}

@@ -59,6 +59,10 @@ impl Engine {
     }
 
     /// Loads a graph from its ONNX file.
+    #[cfg_attr(
+        not(feature = "rten"),
+        expect(clippy::unnecessary_wraps, reason = "ONNX Runtime reads the file with each session")
+    )]
     pub(super) fn load(&self, file: &Mapped) -> Result<Graph, NetworkError> {
         match self {
             #[cfg(feature = "ort")]

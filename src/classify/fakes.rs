@@ -60,7 +60,7 @@ pub(super) fn soon() -> Instant {
 /// A model whose answers can be worked out by hand, and which counts what it was asked.
 #[derive(Clone, Default)]
 pub(super) struct Toy {
-    pub(super) embedded: Arc<AsyncList>,
+    pub(super) embedded: Arc<Heard>,
     pub(super) looked: Arc<AtomicUsize>,
     /// A text that makes it panic.
     pub(super) fears: Option<&'static str>,
@@ -68,10 +68,11 @@ pub(super) struct Toy {
     pub(super) pause: Duration,
 }
 
+/// The texts that were embedded.
 #[derive(Default)]
-pub(super) struct AsyncList(std::sync::Mutex<Vec<String>>);
+pub(super) struct Heard(std::sync::Mutex<Vec<String>>);
 
-impl AsyncList {
+impl Heard {
     pub(super) fn sorted(&self) -> Vec<String> {
         let mut texts = self.0.lock().unwrap().clone();
         texts.sort();

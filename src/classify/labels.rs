@@ -13,7 +13,7 @@ const NAMED_PER_PICTURE: usize = 3;
 /// The most labels of all pictures that are named.
 const NAMED_PER_TURN: usize = 6;
 /// How sure a labeller is taken to be of what somebody says a picture shows.
-const NAMED_SURE: f32 = 0.75;
+const MADE_UP: f32 = 0.8;
 /// A label below this probability is not reported.
 const REPORTED: f32 = 0.01;
 /// The most labels of one picture that are reported.
@@ -68,17 +68,18 @@ impl Labels {
         self.names.iter().map(probability).collect()
     }
 
-    /// A distribution of one picture that shows the things named: the first of them surely, what is left of the probability spread over all labels.
-    pub(super) fn named(&self, shows: &[String]) -> Vec<f32> {
-        let known: Vec<usize> =
-            shows.iter().filter_map(|name| self.names.iter().position(|label| label.eq_ignore_ascii_case(name))).collect();
-        if known.is_empty() {
-            return vec![0.0; self.names.len()];
-        }
+    /// The label that bears a name, or else the first one that fits it as it would fit a cue.
+    pub(super) fn called(&self, name: &str) -> Option<usize> {
+        let lower = name.trim().to_lowercase();
+        let same = self.names.iter().position(|label| label.to_lowercase() == lower);
+        same.or_else(|| self.fitting(&[lower]).first().copied())
+    }
+
+    /// The distribution of a picture that is known only by the label it shows (`models/FEATURES.md`, section 8).
+    pub(super) fn made_up(&self, shown: usize) -> Vec<f32> {
         #[expect(clippy::cast_precision_loss, reason = "a thousand labels")]
-        let (share, rest) = (NAMED_SURE / known.len() as f32, (1.0 - NAMED_SURE) / self.names.len() as f32);
-        let probability = |index: usize| if known.contains(&index) { share + rest } else { rest };
-        (0..self.names.len()).map(probability).collect()
+        let rest = (1.0 - MADE_UP) / self.names.len().saturating_sub(1).max(1) as f32;
+        (0..self.names.len()).map(|index| if index == shown { MADE_UP } else { rest }).collect()
     }
 
     /// The question with what its pictures show (`models/FEATURES.md`, section 3); the question itself where they show nothing sure.
@@ -144,6 +145,15 @@ mod tests {
     fn what_was_reported_can_be_read_back() {
         let reported = labels().reported(&[0.6, 0.39, 0.005, 0.005]);
         assert_eq!(labels().distribution(&reported), [0.6, 0.39, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_picture_known_by_name_shows_mostly_that() {
+        assert_eq!(labels().called("Wine Bottle"), Some(2));
+        assert_eq!((labels().called("clocks"), labels().called("sofa")), (Some(0), None));
+        let made_up = labels().made_up(1);
+        assert!((made_up[1] - 0.8).abs() < 1e-6 && (made_up[0] - 0.2 / 3.0).abs() < 1e-6);
+        assert!((made_up.iter().sum::<f32>() - 1.0).abs() < 1e-6);
     }
 
     #[test]

@@ -100,8 +100,29 @@ impl Live {
         Ok(Found { findings, sights, read })
     }
 
+    /// Holds a question against norms whose pictures are known only by the names of what they show.
+    pub(super) async fn read_named(
+        &self,
+        card: &Arc<Card>,
+        query: &str,
+        shows: &[String],
+        norms: &[Arc<Norm>],
+        deadline: Instant,
+    ) -> Result<Vec<Finding>, Unavailable> {
+        let spent = Arc::default();
+        let mut pictures = Vec::with_capacity(shows.len());
+        for name in shows {
+            let label = match card.labels.called(name) {
+                Some(label) => Some(label),
+                None => card.nearest_label(&self.embed(card.query(name), deadline, &spent).await?.values),
+            };
+            pictures.extend(label.map(|label| card.labels.made_up(label).into()));
+        }
+        Ok(self.hold_against(card, query, pictures, norms, deadline, &spent).await?.0)
+    }
+
     /// Holds a question and what its pictures show against norms.
-    pub(super) async fn hold_against(
+    async fn hold_against(
         &self,
         card: &Arc<Card>,
         query_text: &str,

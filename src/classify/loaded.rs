@@ -281,5 +281,6 @@ pub(super) fn rows(found: usize, expected: usize) -> Result<(), ModelError> {
 }
 
 #[cfg(test)]
+#[cfg(all(feature = "ort", feature = "rten"))]
 #[path = "loaded_tests.rs"]
 mod tests;

@@ -81,7 +81,6 @@ fn gift_rows(model: &mut OnnxModel) -> (NormRows, AnswerRows) {
 }
 
 #[test]
-#[cfg(all(feature = "ort", feature = "rten"))]
 fn both_engines_say_the_same() {
     let Some(mut fast) = on(Backend::Ort) else { return };
     let mut built_in = on(Backend::Rten).unwrap();
@@ -104,7 +103,6 @@ fn both_engines_say_the_same() {
 }
 
 #[test]
-#[cfg(feature = "rten")]
 fn the_shipped_encoder_reads_across_languages() {
     let mut model = on(Backend::Rten).unwrap();
     let embeddings = TEXTS.map(|text| model.embed(text).unwrap());
@@ -124,7 +122,6 @@ fn the_shipped_encoder_reads_across_languages() {
 }
 
 #[test]
-#[cfg(feature = "rten")]
 fn a_long_text_is_cut_and_said_to_be() {
     let mut model = on(Backend::Rten).unwrap();
     assert!(!model.embed("query: short").unwrap().cut);
@@ -136,7 +133,6 @@ fn a_long_text_is_cut_and_said_to_be() {
 }
 
 #[test]
-#[cfg(feature = "rten")]
 fn heads_give_probabilities() {
     let mut model = on(Backend::Rten).unwrap();
     let (norms, answers) = gift_rows(&mut model);
@@ -151,6 +147,17 @@ fn heads_give_probabilities() {
     assert!(odds[0].aware > 0.5, "the answer is the norm itself: {odds:?}");
 }
 
+/// Puts a file into a folder that a test may alter: `model.toml` and small files as copies, the big ones as links.
+fn place(from: &Path, to: &Path) {
+    let small = from.metadata().unwrap().len() < 1 << 20;
+    if small || !cfg!(unix) {
+        std::fs::copy(from, to).unwrap();
+    } else {
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(from, to).unwrap();
+    }
+}
+
 /// A copy of the bundles, in which one text of one `model.toml` is another.
 fn altered(bundle: &str, from: &str, to: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -159,7 +166,7 @@ fn altered(bundle: &str, from: &str, to: &str) -> tempfile::TempDir {
         std::fs::create_dir(&target).unwrap();
         for entry in std::fs::read_dir(models().join(kind)).unwrap() {
             let entry = entry.unwrap();
-            std::fs::copy(entry.path(), target.join(entry.file_name())).unwrap();
+            place(&entry.path(), &target.join(entry.file_name()));
         }
     }
     let manifest = folder.path().join(bundle).join("model.toml");
@@ -169,7 +176,6 @@ fn altered(bundle: &str, from: &str, to: &str) -> tempfile::TempDir {
     folder
 }
 
-#[cfg(feature = "rten")]
 fn refusal(models: &Path) -> String {
     let options = Options { models: models.to_owned(), backend: Backend::Rten, threads: 1, ..Options::default() };
     match Classifier::open(&options) {
@@ -180,7 +186,6 @@ fn refusal(models: &Path) -> String {
 }
 
 #[test]
-#[cfg(feature = "rten")]
 fn bundles_that_do_not_belong_together_are_refused() {
     let features = altered("norm-head", "\"see_match\"", "\"see_more\"");
     assert!(refusal(features.path()).contains("features is `has_picture"), "{}", refusal(features.path()));
@@ -193,7 +198,6 @@ fn bundles_that_do_not_belong_together_are_refused() {
 }
 
 #[test]
-#[cfg(feature = "rten")]
 fn one_changed_byte_in_a_model_is_refused() {
     let folder = altered("norm-head", "kind", "kind");
     let path = folder.path().join("norm-head").join("norm-head.onnx");
@@ -207,7 +211,6 @@ fn one_changed_byte_in_a_model_is_refused() {
 }
 
 #[tokio::test]
-#[cfg(feature = "rten")]
 async fn the_shipped_models_open_and_classify() {
     use super::super::fakes::{soon, turn};
     use crate::domain::Findings;

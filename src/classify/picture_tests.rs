@@ -94,7 +94,13 @@ fn of_an_animation_the_first_frame_is_seen() {
     }
     drop(gif);
     assert!(like(colour(&look(&file).unwrap(), 130, 130), RED));
+    let webp = super::super::payload::decode(ANIMATED_WEBP.as_bytes(), 1 << 10).unwrap();
+    assert!(like(colour(&look(&webp).unwrap(), 130, 130), RED));
 }
+
+/// Two frames of 8 by 8 pixels, red and blue.
+const ANIMATED_WEBP: &str = "UklGRoQAAABXRUJQVlA4WAoAAAACAAAABwAABwAAQU5JTQYAAAAAAAAAAABBTk1GKAAAAAAAAAAAAAcAAAcAAGQAAAJWUDhMDwAAAC8HwAEABxD9j\
+    /4HIqL/AQBBTk1GKAAAAAAAAAAAAAcAAAcAAGQAAABWUDhMDwAAAC8HwAEABxDR//4HIqL/AQA=";
 
 #[test]
 fn a_picture_taken_with_the_camera_turned_is_shown_upright() {

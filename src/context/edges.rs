@@ -209,9 +209,13 @@ fn script_of(c: char) -> Script {
         '\u{1200}'..='\u{139f}' => Script::Ethiopic,
         '\u{1100}'..='\u{11ff}' | '\u{3130}'..='\u{318f}' | '\u{ac00}'..='\u{d7a3}' => Script::Hangul,
         '\u{30a1}'..='\u{30fa}' | '\u{30fc}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' => Script::Katakana,
-        '\u{e00}'..='\u{fff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' => Script::Unspaced,
-        '\u{2e80}'..='\u{30a0}' | '\u{30fb}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' => Script::Unspaced,
-        '\u{20000}'..='\u{3ffff}' => Script::Unspaced,
+        '\u{e00}'..='\u{109f}'
+        | '\u{1780}'..='\u{17ff}'
+        | '\u{2e80}'..='\u{30a0}'
+        | '\u{30fb}'
+        | '\u{3400}'..='\u{9fff}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{20000}'..='\u{3ffff}' => Script::Unspaced,
         _ => Script::Spaced,
     }
 }

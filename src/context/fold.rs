@@ -23,8 +23,18 @@ pub(super) fn fold_into(text: &str, folded: &mut String) {
     let start = folded.len();
     for c in composed(text).chars() {
         match c {
-            'a'..='z' => folded.push(c),
             'A'..='Z' => folded.push(c.to_ascii_lowercase()),
+            // A short way for most letters: lower-case Latin and Cyrillic, and the scripts without letter case, from
+            // Syriac to Myanmar and from the CJK punctuation to Hangul.
+            'a'..='z'
+            | '\u{e0}'..='\u{f6}'
+            | '\u{430}'..='\u{44f}'
+            | '\u{700}'..='\u{109f}'
+            | '\u{3001}'..='\u{a63f}'
+            | '\u{ac00}'..='\u{d7a3}' => {
+                folded.push(c);
+            }
+            '\u{590}'..='\u{6ff}' => folded.extend(semitic(c)),
             // A name may be broken over two lines or set with a no-break space; Persian writes a non-joiner for a space.
             _ if c.is_whitespace() || c == '\u{200c}' => {
                 if folded.len() > start && !folded.ends_with(' ') {
@@ -35,14 +45,6 @@ pub(super) fn fold_into(text: &str, folded: &mut String) {
             '‐' | '‑' | '–' | '—' => folded.push('-'),
             // Invisible marks: soft hyphen, zero-width space and joiner, directions, byte order mark.
             '\u{ad}' | '\u{200b}' | '\u{200d}'..='\u{200f}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {}
-            '\u{590}'..='\u{6ff}' => folded.extend(semitic(c)),
-            // Scripts without letter case, from Syriac to Myanmar and from the CJK radicals to Hangul.
-            // And letters that are lower case already, a short way for the frequent ones.
-            '\u{e0}'..='\u{f6}'
-            | '\u{430}'..='\u{44f}'
-            | '\u{700}'..='\u{109f}'
-            | '\u{2e80}'..='\u{a63f}'
-            | '\u{ac00}'..='\u{d7a3}' => folded.push(c),
             _ if c.is_ascii() => folded.push(c),
             _ => caseless(c, folded),
         }
@@ -70,8 +72,16 @@ fn caseless(c: char, folded: &mut String) {
 /// Drops vowel points and lengthening, and joins the letters that writers of Arabic, Persian and Urdu interchange.
 fn semitic(c: char) -> Option<char> {
     match c {
-        '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}' | '\u{5c2}' | '\u{5c4}' | '\u{5c5}' | '\u{5c7}' => None,
-        '\u{640}' | '\u{64b}'..='\u{65f}' | '\u{670}' => None,
+        '\u{591}'..='\u{5bd}'
+        | '\u{5bf}'
+        | '\u{5c1}'
+        | '\u{5c2}'
+        | '\u{5c4}'
+        | '\u{5c5}'
+        | '\u{5c7}'
+        | '\u{640}'
+        | '\u{64b}'..='\u{65f}'
+        | '\u{670}' => None,
         'أ' | 'إ' | 'آ' | 'ٱ' => Some('ا'),
         'ى' | 'ی' => Some('ي'),
         'ک' => Some('ك'),

@@ -26,15 +26,15 @@ pub(super) struct Mention {
 /// comes from yields to the other places.
 pub(super) fn mentions(text: &str, places: &Places) -> Vec<Mention> {
     let folded = fold(text);
-    let names = longest(occurrences(&folded, places));
-    let (adjectives, named): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name.row.kind == Kind::Adjective);
-    if named.is_empty() {
+    let all = longest(occurrences(&folded, places));
+    let (adjectives, explicit): (Vec<_>, Vec<_>) = all.into_iter().partition(|name| name.row.kind == Kind::Adjective);
+    if explicit.is_empty() {
         return first_countries(&folded, adjectives.iter());
     }
-    let origins = origins(&folded, &named);
-    let elsewhere = named.iter().zip(&origins).filter_map(|(name, is_origin)| (!is_origin).then_some(name));
+    let origins = origins(&folded, &explicit);
+    let elsewhere = explicit.iter().zip(&origins).filter_map(|(name, is_origin)| (!is_origin).then_some(name));
     let found = first_countries(&folded, elsewhere);
-    if found.is_empty() { first_countries(&folded, named.iter()) } else { found }
+    if found.is_empty() { first_countries(&folded, explicit.iter()) } else { found }
 }
 
 /// The names that stand as words, leftmost first, at one place the longest first.

@@ -84,13 +84,15 @@ TL east timor|timor leste
 """
 
 # Country names (as CLDR or the table has them) that are an ordinary word, a first name or another place as often: weak evidence or none.
-WEAK = set("turkey|jordan|chile|chad|mali|georgia|guinea|togo|america|amerika|peru|cuba|guinee|jordania|palau|malta|samoa|niger|libano|polen|"
-           "suriname|tonga|benin|أمريكا|امريكا|saudi|gales|wales|emirate|emirates|siam|ترکی|سعودی|nihon|کره|софия".split("|"))
+WEAK = set("""
+america amerika benin chad chile cuba emirate emirates gales georgia guinea guinee jordan jordania libano mali malta niger nihon palau peru polen
+samoa saudi siam suriname togo tonga turkey wales софия أمريكا امريكا ترکی سعودی کره
+""".split())
 NEVER = set("""
-island|jersey|man|reunion|réunion|réunião|reunión|la réunion|granada|mali|malí|us|tuer|sin|マリ|チャド|马里|馬里|海地|中非|가나|수단|말리|오만|차드|부탄|기니|
-มาลี|ชิลี|ชาด|กานา|مالي|مالی|پرو|غنا|माली|चिली|चाड|dominica|dominique|granade|grenada|grenade|martinica|kuba|kenia|world|mundo|monde|welt|europe|africa|asia|oman|kongo|anguila|
-angola|niue|togo|гана|чад|мали|оман|того|конго|гренада|доминика|реюньон|пан|куба|перу|jersei|tchad|
-""".replace("\n", "").split("|")) - {"kenia", "oman", "angola", "kuba", "grenada", "kongo", "гана", "чад", "мали", "оман", "конго", "реюньон", "куба", "перу", "tchad", "togo", "niue"}
+anguila|dominica|dominique|granada|granade|grenade|island|jersei|jersey|la réunion|mali|malí|man|martinica|reunion|reunión|réunion|réunião|
+гренада|доминика|того|غنا|مالي|مالی|پرو|चाड|चिली|माली|กานา|ชาด|ชิลี|มาลี|チャド|マリ|中非|海地|馬里|马里|가나|기니|말리|부탄|수단|오만|차드|chili|chilli|
+the d|la paz|la pas|la pasas|el pasas|a paz|la rioja|on chau|to chau|la laguna|in worms|the states
+""".replace("\n", "").split("|"))
 
 # Names from any source that are left out: words, parts of words (scripts without spaces), first names.
 TAKEN_OUT = set("""
@@ -108,6 +110,7 @@ gana gine maua raha riad rusa séc síp chuo boma yala tete figi goba
 
 # Before the name or behind it, so that a word that is also a place counts only as a place.
 ANCHORED = """
+BO la paz, bolivia|en la paz, bolivia
 PE in lima|en lima|to lima|visit lima|à lima|em lima|nach lima|a lima en|lima, peru|lima, perú|lima peru|лиме|лиму
 FR à nice|nice, france|in nice, france|à nancy|à tours|à lens|à brest|à angers|à pau|in nizza
 GB in reading, england|bath, england|city of bath|oxford university|in oxford|in cambridge, england|in sandwich, kent|in york
@@ -120,17 +123,20 @@ PT in porto|no porto, portugal|porto, portugal
 SA holy city of medina|in medina|en medina, arabia saudí|médine
 AR salta, argentina|en salta|provincia de salta|rosario, argentina|ciudad de rosario|en rosario|córdoba, argentina|cordoba, argentina|mendoza
 ES córdoba, españa|cordoba, spain|granada, spain|en granada|in granada|valencia, spain|valencia, españa|córdoba, spain|en córdoba, españa|barcelona|la alhambra de granada|mallorca|palma de mallorca
-IT a mosca in italia|como, italy|lake como|lago di como|a siena|a pisa|a bari|a como|in siena
+IT a mosca in italia|como, italy|lake como|lago di como|a siena|a pisa|a bari|in siena
 RU a mosca|во владимире|в орле|в туле|в перми
 BR em natal|natal, brazil|natal, brasil|em santos|em salvador|em vitória|em belém|em recife|em fortaleza|belo horizonte|foz do iguaçu
 DE in essen|in halle|in hamm|in worms|in singen
 IN surat, india|in surat, gujarat|kota, rajasthan|kota, india|puri, odisha|gaya, bihar|in pune|salem, tamil nadu
 TR van'da|ordu'da|batman'da|rize'de|aydın'da|bolu'da|muş'ta|kars'ta|bursa'da|van gölü
+VN quy nhơn|quy nhon
+MX merida, mexico|leon, mexico
+NG abeokuta
 IR در مشهد|به مشهد|شهر مشهد|مشهد مقدس|از مشهد|مدينة مشهد|قم ایران|شهر قم|در قم|شهر بم|به قم
 MX en mérida, yucatán|mérida, yucatán|merida, yucatan|en león, guanajuato|león, guanajuato|san miguel de allende|san cristóbal de las casas|ciudad de méxico|cdmx|mexico city|méxico d.f.|playa del carmen|puerto vallarta|chichén itzá
 MA fès|fez, morocco|à fès|in fes|in fez|مدينة فاس|في فاس|بفاس
 VN huế|ở huế|in hue, vietnam|hue, vietnam|cố đô huế|hội an|hoi an|hạ long|ha long bay|sa pa|phú quốc|ninh bình|ninh binh
-CN xi'an|西安|xian, china
+CN ペキン|xi'an|西安|xian, china
 FR 프랑스 파리|파리에서|파리 여행|パリ
 IT 로마에서|이탈리아 로마|로마의|로마 여행
 PH 세부섬|필리핀 세부
@@ -152,14 +158,14 @@ GB london londres londra londyn londen manchester birmingham liverpool glasgow e
 FR paris parigi paryż marseille lyon bordeaux toulouse strasbourg lille montpellier rennes avignon lourdes cannes
 IT rome roma milan milano milán mailand florence florencia firenze florenz venice venezia venise venecia venedig naples napoli nápoles neapel turin torino torino bologna verona palermo siena genoa genova
 ES barcelona alicante madrid sevilla seville bilbao toledo zaragoza málaga malaga
-DE berlin berlino munich münchen hamburg cologne köln frankfurt stuttgart dresden leipzig bonn heidelberg bremen nürnberg nuremberg düsseldorf
+DE dortmund berlin berlino munich münchen hamburg cologne köln frankfurt stuttgart dresden leipzig bonn heidelberg bremen nürnberg nuremberg düsseldorf
 RU moscow moscou moscú moskau moskva moskwa kazan petersburg
 US washington houston dallas denver tampa sacramento fresno las_vegas st._louis virginia_beach kansas_city chicago boston seattle hollywood miami atlanta philadelphia minneapolis brooklyn manhattan honolulu baltimore pittsburgh cleveland detroit
 CN peking pekin pékin shanghai macao
 JP tokyo chiba tokio tóquio kyoto kioto quioto osaka nagoya sapporo fukuoka hiroshima kobe nara nagasaki yokohama
 IN delhi mumbai bombay calcutta kolkata madras chennai hyderabad jaipur agra ajmer varanasi goa lucknow pune
 TH bangkok phuket
-ID jakarta yakarta bandung medan padang malang surabaya yogyakarta
+ID kupang palu jakarta yakarta bandung medan padang malang surabaya yogyakarta
 VN hanoi saigon thai_nguyen vung_tau
 EG cairo kairo caire alexandria luxor giza
 MA casablanca marrakech marrakesh rabat tangier
@@ -221,30 +227,29 @@ UA kiev kyiv odessa
 
 # City names that are left out whatever the lists say.
 DROP = set("""
-kota surat natal solo van ordu batman bolu aydın aydin usak uşak mus muş agri ağrı kars rize kilis batu gaya male mobile phoenix reading bath split essen halle hamm hagen worms hof
-kanton anten minden miri kabul virar colonia porto vienne krim canton medina madura queens damasco pest ginebra corse perak efes girin benfica safi aden sinin bariz edene angara poblacion habra vallejo dadu sultanah konak napoles dalas kalis
-nice nancy tours angers brest lens sens santos salvador rosario salta victoria vitória vitoria león leon mérida merida córdoba cordoba granada valencia trujillo toluca palmas serra contagem franca
-franca olinda paradise orange independence normal enterprise buffalo jackson lincoln madison columbus aurora portland austin houston dallas denver orlando arlington charlotte richmond
-liberal central universal progreso paraíso puri una dhar salem thane deal sale bury wells hove sandwich barking ware street poole slough derby lima como bari pisa pau tula perm omsk
-san-josé los del las colón bolívar la-paz best most mosca progress media moda nola marina imperial commerce hope eagle corona ontario oxford cambridge lancaster chester
-concepción concepcion asuncion asunción trinidad sofia sofía george georgetown alexander regina surrey hamilton kingston windsor wellington durban halifax albert newton nelson perth
-mary marie martin moron morón pilar merlo escobar quilmes mercedes luján tigre banfield libertad carmen dolores esperanza soledad paz
-bo nin van mut kemer of fatih kale kalkan sur silvan midyat siverek çorum corum sinop kaman kartal beykoz adalar
-muara rantau sampit palu manado bitung jember blitar tegal brebes demak kudus jepara sumber pati batang rembang tuban cikampek
-suva riga lodz łódź nis niš bor split zadar pula brno most pila piła kalisz
-qom qum bam arak ahar sari karaj mand rey ray
-jos aba owo iwo oyo offa ondo ede ila ado uyo
-porto-novo nova baia bahia sobral picos patos lins jau rio
-""".split()) - {"perth", "durban", "perm", "riga", "manado", "palu"}
+aba adalar aden ado agri ahar albert alexander angara angers anten arak arlington asuncion asunción aurora austin aydin aydın ağrı bahia baia bam
+banfield bari bariz barking batang bath batman batu benfica best beykoz bitung blitar bo bolu bolívar bor brebes brest brno buffalo bury cambridge
+canton carmen central charlotte chester cikampek colonia columbus colón commerce como concepcion concepción contagem cordoba corona corse corum
+córdoba dadu dalas dallas damasco deal del demak denver derby dhar dolores eagle ede edene efes enterprise escobar esperanza essen fatih franca gaya
+george georgetown ginebra girin granada habra hagen halifax halle hamilton hamm hof hope houston hove ila imperial independence iwo jackson jau jember
+jepara jos kabul kale kalis kalisz kalkan kaman kanton karaj kars kartal kemer kilis kingston konak kota krim kudus la-paz lancaster las lens leon
+león liberal libertad lima lincoln lins lodz los luján madison madura male mand marie marina martin mary media medina mercedes merida merlo midyat
+minden miri mobile moda moron morón mosca most muara mus mut muş mérida nancy napoles natal nelson newton nice nin nis niš nola normal nova of offa
+olinda omsk ondo ontario orange ordu orlando owo oxford oyo palmas paradise paraíso pati patos pau paz perak pest phoenix picos pila pilar pisa piła
+poblacion poole portland porto porto-novo progreso progress pula puri qom queens quilmes qum rantau ray reading regina rembang rey richmond rio rize
+rosario safi sale salem salta salvador sampit san-josé sandwich santos sari sens serra silvan sinin sinop siverek slough sobral sofia sofía soledad
+solo split street sultanah sumber sur surat surrey suva tegal thane tigre toluca tours trinidad trujillo tuban tula una universal usak uyo uşak
+valencia vallejo van victoria vienne virar vitoria vitória ware wellington wells windsor worms zadar çorum łódź
+""".split())
 DROP_OTHER = set("""
-东方 和平 大安 长安 高平 公主岭 太平 中山 阳光 平安 大同 光明 东海 海上 永安 安康 长治 长春市 新民 天门 三河 四会 东台 大方 万宁 普宁 信宜 连州 北海 金山 大冶
-山口 川口 高松 大分 松山 福山 中野 中央 平塚 小山 上田 山形 大津 今治 日立 上尾 草加 三原 大村 松本 岡崎 豊田 小松 安城 藤沢 町田 市川 吹田 高槻 大和 三鷹 春日 青森 佐賀 加古川 岩国 久留米 宮崎 福島 石巻 津 呉 府中 大垣 佐野 鈴鹿 刈谷 焼津 多摩
-공주 진주 청주 양주 고양 이천 사천 구미 상주 여주 하남 광명 영주 성주 안성 양산 나주 경산 보령 동해 군산 대구 경주 안동 전주 의왕 시흥 화성 오산 원주 충주 김천 영천 서산 논산 아산 광양 태백 정읍 제천 춘천 목포 포천 문경
-เลย แพร่ น่าน ตาก ตรัง พาน วัง บัว ท่า นา หลัก ยะลา แกลง สตูล พล ปาย เมือง ระยอง มาบ
-قم بم ساري ساری ري ری اراك اراک كرج بابل آمل آبیک خوي خوی میانه نور سقز اهر بانه مهر شهر المنصورة طنطا بنها قنا بدر العبور الشروق الخبر الطائف النجف الزرقاء سلا فاس اسفي تازة المحمدية الجديدة الخميسات جدة مكة
-орёл орел владимир пушкин мир мирный белый королёв королев киров калинин жуковский железный ржев клин дно остров воркута печора тверь тула пермь уфа омск сочи кола ухта шахты миасс коломна копейск димитров балашиха люберцы майкоп назрань рыбинск октябрьский гагарин чехов чайковский пушкино надым урус береза свободный асбест находка энгельс электросталь новый старый березники балаково армавир
-गया पुरी सूरत कोटा सतना दमन मेरठ आगरा झांसी सागर अलवर उदयपुर धार बाली सेलम बीड मंडी जींद पाली चूरू उना
-""".split()) - set("大同 北海 福島 青森 山形 佐賀 宮崎 춘천 원주 목포 대구 군산 화성 충주 тверь пермь уфа омск сочи воркута майкоп балашиха рыбинск люберцы मेरठ आगरा झांसी उदयपुर अलवर सूरत मंडी الطائف طنطا المنصورة سلا ระยอง".split()) | set("सूरत मंडी سلا".split())
+армавир асбест балаково белый береза березники владимир гагарин димитров дно железный жуковский калинин киров клин кола коломна копейск королев
+королёв миасс мир мирный надым назрань находка новый октябрьский орел орёл остров печора пушкин пушкино ржев свободный старый тула урус ухта
+чайковский чехов шахты электросталь энгельс آبیک آمل اراك اراک اسفي الجديدة الخبر الخميسات الزرقاء الشروق العبور المحمدية النجف اهر بابل بانه بدر بم
+بنها تازة جدة خوي خوی ري ری ساري ساری سقز سلا شهر فاس قم قنا كرج مكة مهر میانه نور उना कोटा गया चूरू जींद दमन धार पाली पुरी बाली बीड मंडी सतना सागर
+सूरत सेलम ดุสิต ตรัง ตาก ท่า นา น่าน บัว ปาย พล พาน มาบ ยะลา วัง วัฒนา สตูล หลัก เมือง เลย แกลง แพร่ 万宁 三原 三河 三鷹 上尾 上田 东台 东方 东海 中央 中山 中野 久留米 今治 佐野 信宜
+光明 公主岭 刈谷 加古川 吹田 呉 和平 四会 多摩 大冶 大分 大和 大垣 大安 大方 大村 大津 天门 太平 安城 安康 小山 小松 山口 岡崎 岩国 川口 市川 平塚 平安 府中 新民 日立 春日 普宁 松山 松本 永安 津 海上 焼津 町田 石巻 福山 草加 藤沢 豊田 连州 金山 鈴鹿
+长安 长春市 长治 阳光 高平 高松 高槻 경산 경주 고양 공주 광명 광양 구미 김천 나주 논산 동해 문경 보령 사천 상주 서산 성주 시흥 아산 안동 안성 양산 양주 여주 영주 영천 오산 의왕 이천 전주 정읍 제천 진주 청주 태백 포천 하남
+""".split())
 
 # Adjectives and peoples. Russian and Arabic are inflected by the program from the forms here.
 ADJECTIVES = """
@@ -812,7 +817,7 @@ def add_tables(gazetteer):
             for spelling in spellings(name, code):
                 gazetteer.add(spelling, code, kind)
                 plain = folded(spelling)
-                if script(spelling) == "latin" and plain != spelling and kind != "adjective" and len(plain) > 4 and not word_in(plain):
+                if script(spelling) == "latin" and plain != spelling and table not in (ADJECTIVES, ANCHORED) and len(plain) > 4 and not word_in(plain):
                     gazetteer.add(plain, code, kind)
                 if kind in ("region", "landmark"):
                     for extra in attached(spelling):
@@ -844,7 +849,7 @@ def city_names(city):
     for name in city["alternatenames"]:
         kind = script(normal(name))
         if kind == "latin":
-            if population >= (500_000 if code in CLOSE else 1_000_000) and name[:1].isupper() and not name.isupper() and len(name) >= 5:
+            if min(map(len, name.split())) > 1 and population >= (500_000 if code in CLOSE else 1_000_000) and name[:1].isupper() and not name.isupper() and len(name) >= 5:
                 yield name, False
         elif kind in own or (foreign and kind in ("han", "kana", "hangul", "thai", "arabic", "cyrillic", "devanagari", "bengali", "ethiopic")):
             yield name, False

@@ -64,7 +64,7 @@ impl Places {
 impl fmt::Debug for Places {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (gazetteer, added) = (self.gazetteer.entries.len(), self.added.entries.len());
-        f.debug_struct("Places").field("gazetteer", &gazetteer).field("added", &added).finish()
+        f.debug_struct("Places").field("gazetteer", &gazetteer).field("added", &added).finish_non_exhaustive()
     }
 }
 
@@ -112,8 +112,8 @@ pub(super) struct Occurrence {
 }
 
 /// The longest beginning of a name that the automaton knows, in bytes.
-///
-/// An automaton over whole names would have ten times the states and take as much longer to build.
+/// An automaton over whole names would have several times the states and take several times as long to build; what stands
+/// behind the beginning is compared name by name, seldom more than two.
 const HEAD: usize = 6;
 
 /// Folded names, their rows, and an automaton over the names' beginnings.
@@ -129,9 +129,9 @@ struct Index {
 }
 
 impl Index {
-    fn new<'a>(named: impl Iterator<Item = (&'a str, Row)>) -> Self {
+    fn new<'a>(rows: impl Iterator<Item = (&'a str, Row)>) -> Self {
         let (mut names, mut entries) = (String::new(), Vec::new());
-        for (name, row) in named {
+        for (name, row) in rows {
             if let Some(range) = push_name(name, &mut names) {
                 let joined = push_joined_article(range.clone(), &mut names);
                 entries.extend(joined.into_iter().chain([range]).map(|range| (range, row)));

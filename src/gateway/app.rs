@@ -134,14 +134,14 @@ impl App {
     pub(super) fn observe(&self) {
         let models = self.classifier.gauges();
         let models = ModelGauges {
-            queued: models.queued as u64,
+            queue_depth: models.queued,
             cache_entries: models.cache_entries,
             cache_bytes: models.cache_bytes,
-            done: models.done,
-            late: models.late,
-            busy: models.busy,
-            failed: models.failed,
-            threads_alive: models.threads as u64,
+            jobs_done: models.done,
+            jobs_late: models.late,
+            jobs_busy: models.busy,
+            jobs_failed: models.failed,
+            threads_alive: models.threads,
         };
         let (written, dropped, queued) = (self.audit.written(), self.audit.dropped(), self.audit.queued());
         self.metrics.observe(models, AuditGauges { written, dropped, queued });

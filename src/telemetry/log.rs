@@ -63,7 +63,9 @@ pub struct LogOptions {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
     /// The filter is not understood.
-    #[error("the log filter `{filter}` is not understood ({why}): write a level (trace, debug, info, warn, error, off), or levels by part, such as warn,comity=debug")]
+    #[error(
+        "the log filter `{filter}` is not understood ({why}): write a level (trace, debug, info, warn, error, off), or levels by part, such as warn,comity=debug"
+    )]
     Filter {
         /// The filter as it came.
         filter: String,
@@ -94,17 +96,13 @@ fn filter(text: &str) -> Result<EnvFilter, LogError> {
     if text.trim().is_empty() {
         return Err(wrong("it is empty".to_owned()));
     }
-    // A misspelt level would pass for the name of a part, and silence all others.
-    if let Some(word) = text.split(',').map(str::trim).find(|part| !part.contains(['=', '[']) && is_no_level(part))
-        && !text.contains('[')
-    {
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    // A misspelt level would pass for the name of a part, and silence all others. Within brackets a comma parts fields.
+    let misspelt = parts.iter().find(|part| !part.contains('=') && part.parse::<LevelFilter>().is_err());
+    if let Some(word) = misspelt.filter(|_| !text.contains('[')) {
         return Err(wrong(format!("`{}` is no level", word.chars().take(40).collect::<String>())));
     }
-    EnvFilter::builder().parse(text).map_err(|error| wrong(error.to_string()))
-}
-
-fn is_no_level(word: &str) -> bool {
-    word.parse::<LevelFilter>().is_err()
+    EnvFilter::builder().parse(parts.join(",")).map_err(|error| wrong(error.to_string()))
 }
 
 #[cfg(test)]
@@ -122,7 +120,15 @@ mod tests {
 
     #[test]
     fn filters_are_levels_or_levels_by_part() {
-        for text in ["info", "WARN", "off", "warn,comity=debug", "info, comity::gateway=trace", "comity[chat{id=1}]=debug", "info,"] {
+        for text in [
+            "info",
+            "WARN",
+            "off",
+            "warn,comity=debug",
+            "info, comity::gateway=trace",
+            "comity[chat{id=1}]=debug",
+            "info,",
+        ] {
             assert!(filter(text).is_ok(), "{text}");
         }
     }

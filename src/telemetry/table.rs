@@ -65,10 +65,35 @@ pub(super) const OTHER: &str = "other";
 pub(super) const UNGUARDED: &str = "unguarded";
 /// Why a part was not looked at. A record's reason is a text; as a label it is one of these or [`OTHER`].
 pub(super) const REASONS: &[&str] = &[
-    "bad-url", "busy", "content-encoding", "event-too-large", "failed", "file-id", "incomplete", "language", "late", "malformed",
-    "no-norms", "not-a-picture", "not-base64", "not-read", "observers-busy", "off", "other-turn", "over-picture-limit",
-    "picture-too-large", "remote-url", "removed-with-the-draft", "too-large", "too-long", "too-many-pixels", "truncated-picture",
-    "unknown-country", "unread", "unsupported-format", "upstream-error",
+    "bad-url",
+    "busy",
+    "content-encoding",
+    "event-too-large",
+    "failed",
+    "file-id",
+    "incomplete",
+    "language",
+    "late",
+    "malformed",
+    "no-norms",
+    "not-a-picture",
+    "not-base64",
+    "not-read",
+    "observers-busy",
+    "off",
+    "other-turn",
+    "over-picture-limit",
+    "picture-too-large",
+    "remote-url",
+    "removed-with-the-draft",
+    "too-large",
+    "too-long",
+    "too-many-pixels",
+    "truncated-picture",
+    "unknown-country",
+    "unread",
+    "unsupported-format",
+    "upstream-error",
 ];
 
 /// Makes the constants that the recording code names, and the table of all of them.
@@ -103,7 +128,7 @@ metrics! {
     NORMS, Counter, "comity_norms_total", ["norm", "action"], "Norms at stake, and what was done about each.";
     UNAVAILABLE, Counter, "comity_unavailable_total", ["reason"], "Guarded requests about which the models could not say anything, and why.";
     SCANNED, Counter, "comity_scanned_parts_total", ["side"], "Parts of guarded exchanges that were looked at.";
-    UNSCANNED, Counter, "comity_unscanned_parts_total", ["side", "why"], "Parts of exchanges that were not looked at, and why.";
+    UNSCANNED, Counter, "comity_unscanned_parts_total", ["side", "why"], "Parts of guarded exchanges that were not looked at, and why.";
     PICTURES, Counter, "comity_pictures_total", [], "Pictures in which the models looked for labels.";
     OUTCOMES, Counter, "comity_outcomes_total", ["mode", "outcome"], "Answers by what became of them.";
     BREACHES, Counter, "comity_breaches_total", ["norm"], "Answers whose model's own words breached the norm.";

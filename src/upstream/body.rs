@@ -59,12 +59,12 @@ impl Outbound {
 
     /// A body to send, and whether another one can be had.
     pub(super) fn take(&mut self) -> (Body, watch::Receiver<()>, bool) {
-        let (moves, moved) = watch::channel(());
+        let (progress, moved) = watch::channel(());
         match self {
             Self::Whole(bytes) => (whole(bytes.clone()), moved, true),
             Self::Coming(body) => {
                 let body = std::mem::replace(body, whole(Bytes::new()));
-                (Moving { body, moves }.boxed_unsync(), moved, false)
+                (Moving { body, progress }.boxed_unsync(), moved, false)
             }
         }
     }
@@ -98,14 +98,14 @@ impl HttpBody for Resumed {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.first.is_some() { self.hint.clone() } else { self.rest.size_hint() }
+        if self.first.is_some() { self.hint } else { self.rest.size_hint() }
     }
 }
 
 /// A body that tells when a piece of it went out.
 struct Moving {
     body: Body,
-    moves: watch::Sender<()>,
+    progress: watch::Sender<()>,
 }
 
 impl HttpBody for Moving {
@@ -114,7 +114,7 @@ impl HttpBody for Moving {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Next> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        self.moves.send_replace(());
+        self.progress.send_replace(());
         Poll::Ready(frame)
     }
 
@@ -244,14 +244,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_moves_is_not_stalled() {
-        let (moves, moved) = watch::channel(());
+        let (progress, moved) = watch::channel(());
         let out = std::cell::Cell::new(false);
         let sender = async {
             for _ in 0..20 {
                 tokio::time::sleep(Duration::from_millis(2)).await;
-                moves.send_replace(());
+                progress.send_replace(());
             }
-            drop(moves);
+            drop(progress);
             out.set(true);
         };
         let watcher = async {

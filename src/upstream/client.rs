@@ -37,9 +37,7 @@ struct Inner {
     target: Target,
     authorization: Option<HeaderValue>,
     breaker: Mutex<Breaker>,
-    first_byte: Duration,
-    idle: Duration,
-    retries: u32,
+    options: Options,
 }
 
 /// A try that brought no answer.
@@ -74,9 +72,7 @@ impl Client {
             target,
             authorization,
             breaker: Mutex::new(Breaker::new(options.breaker_failures, options.breaker_rest)),
-            first_byte: options.first_byte_timeout,
-            idle: options.idle_timeout,
-            retries: options.retries,
+            options,
         })))
     }
 
@@ -108,7 +104,7 @@ impl Client {
                 Ok(response) => return self.0.answer(response),
                 Err(failure) => failure,
             };
-            if !(unsent && again && tries < self.0.retries) {
+            if !(unsent && again && tries < self.0.options.retries) {
                 return Err(why);
             }
             tokio::time::sleep(wait(tries)).await;
@@ -161,7 +157,7 @@ impl Inner {
         let answered = tokio::select! {
             biased;
             answered = &mut answer => answered,
-            () = stalled(moved, self.first_byte) => {
+            () = stalled(moved, self.options.first_byte_timeout) => {
                 return Err(Failure { why: UpstreamError::Timeout { stage: HEAD }, unsent: false });
             }
         };
@@ -186,7 +182,7 @@ impl Inner {
         }
         *response.version_mut() = Version::HTTP_11;
         strip_hop_by_hop(response.headers_mut());
-        Ok(response.map(|body| Timed::new(body, self.idle).boxed_unsync()))
+        Ok(response.map(|body| Timed::new(body, self.options.idle_timeout).boxed_unsync()))
     }
 }
 

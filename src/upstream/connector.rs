@@ -34,7 +34,7 @@ impl Connector {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
-        http.set_keepalive(Some(Duration::from_secs(60)));
+        http.set_keepalive(Some(Duration::from_mins(1)));
         let builder = HttpsConnectorBuilder::new().with_tls_config(tls(options)?).https_or_http();
         let inner = if options.http2_prior_knowledge {
             builder.enable_http2().wrap_connector(http)

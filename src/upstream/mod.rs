@@ -18,3 +18,5 @@ pub use options::Options;
 
 #[cfg(test)]
 mod client_tests;
+#[cfg(test)]
+mod tls_tests;

@@ -41,8 +41,8 @@ impl Options {
         Self {
             base,
             connect_timeout: Duration::from_secs(5),
-            first_byte_timeout: Duration::from_secs(600),
-            idle_timeout: Duration::from_secs(120),
+            first_byte_timeout: Duration::from_mins(10),
+            idle_timeout: Duration::from_mins(2),
             max_idle: 64,
             retries: 1,
             extra_roots: None,

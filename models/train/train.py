@@ -1,0 +1,313 @@
+#!/usr/bin/env python3
+"""Trains the norm head and the answer head and writes their bundles (README.md beside this file).
+
+    train.py [--cache FILE] [--out DIR] [--curve]
+
+--cache keeps embeddings between runs, --out writes elsewhere than models/, --curve also prints how the figures grow with the data.
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one thread: the same sums in the same order, run after run
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import argparse
+import collections
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+import bundle
+import features
+import measure
+from dataset import Data, Labeller, load
+from features import MODELS, PASSAGE, QUERY, Encoder, Labels, Norm, Turn, near
+from forms import ANSWER_HEAD, NORM_HEAD, Fitted, Form, design, export, fit, platt
+
+ALARMS = 0.08        # the share of harmless questions that may be flagged
+SAMPLES = 3          # label distributions drawn for each question with a picture
+OTHER = 0.5          # weight of a norm of the same country that the question is not about
+SAME_CUSTOM = 0.5    # two norms of a country nearer than this may say the same; none is a negative for the other
+
+NORM_FORMS = [
+    Form("cosines and evidence, logistic", ("cosines", "evidence")),
+    Form("+ intent, logistic", ("cosines", "evidence", "scene_middle"), 0, 0.003),
+    Form("+ intent and scene, logistic", ("cosines", "evidence", "scene_middle", "scene", "scene-query")),
+    Form("+ intent and products, logistic", ("cosines", "evidence", "scene_middle", "scene*norm")),
+    Form("+ intent, networks", ("cosines", "evidence", "scene_middle"), 48, 1.0),
+]
+ANSWER_FORMS = [
+    Form("cosines and evidence, logistic", ("cosines", "evidence")),
+    Form("+ manner, logistic", ("cosines", "evidence", "answer_middle"), 0, 0.003),
+    Form("+ manner and answer, logistic", ("cosines", "evidence", "answer_middle", "answer"), 0, 0.003),
+    Form("+ manner, answer and products, logistic", ("cosines", "evidence", "answer_middle", "answer", "answer*norm")),
+    Form("+ manner and answer, networks", ("cosines", "evidence", "answer_middle", "answer"), 24, 1.0),
+]
+
+
+@dataclass
+class Pairs:
+    """Rows for a head: its inputs, what they are worth, and where they come from."""
+
+    inputs: dict[str, np.ndarray]
+    y: dict[str, np.ndarray]
+    weight: np.ndarray
+    item: np.ndarray      # number of the question or answer
+    fold: np.ndarray      # bit k is set: the question or the norm is of fold k
+    home: np.ndarray      # the fold of the question or answer
+    own: np.ndarray       # the norm is the one the row was written for
+    listed: np.ndarray    # the norm's `see`, `asks` and `answers` are used
+    judged: np.ndarray    # counts in the figures
+
+    def where(self, mask: np.ndarray) -> "Pairs":
+        pick = lambda value: {k: v[mask] for k, v in value.items()} if isinstance(value, dict) else value[mask]
+        return Pairs(**{name: pick(value) for name, value in vars(self).items()})
+
+
+class Workshop:
+    """Everything that both heads share: data, embeddings, centres, folds."""
+
+    def __init__(self, data: Data, cache: str | None):
+        self.data, self.encoder = data, Encoder(cache)
+        self.labels = Labels(self.encoder)
+        self.labeller = Labeller(self.labels.names)
+        self.norms = {k: Norm(n["says"], n["see"], n["asks"], n["answers"], self.encoder, self.labels) for k, n in data.norms.items()}
+        queries = [q["query"] for q in data.queries]
+        answers = [a["answer"] for a in data.answers]
+        encode = self.encoder
+        self.centres = {
+            "query": np.mean([encode(QUERY, q) for q in queries], axis=0),
+            "scene_middle": np.mean([encode.middle(QUERY, q) for q in queries], axis=0),
+            "norm": np.mean([n.embedding for n in self.norms.values()], axis=0),
+            "answer": np.mean([encode(PASSAGE, a) for a in answers], axis=0),
+            "answer_middle": np.mean([encode.middle(PASSAGE, a) for a in answers], axis=0),
+        }
+        self.fold_of = {source: k for k, source in enumerate(sorted({q["source"] for q in data.queries}))}
+        self.here = collections.defaultdict(list)
+        for name, norm in data.norms.items():
+            self.here[norm["country"]].append(name)
+
+    def country(self, norm: str) -> str:
+        return self.data.norms[norm]["country"]
+
+    def distinct(self, norm: str, other: str) -> bool:
+        return near(self.norms[norm].embedding, self.norms[other].embedding, self.centres["norm"]) < SAME_CUSTOM
+
+    def turn(self, query: str, picture: list[str] | None, random: np.random.Generator) -> Turn:
+        sampled = [self.labeller.sample(name, random) for name in picture or []]
+        return Turn(query, [p for p in sampled if p is not None], self.encoder, self.labels)
+
+    def bits(self, row: dict, norm: str) -> int:
+        sources = {row["source"], self.data.norms[norm]["source"]} - {None}
+        return sum(1 << self.fold_of[source] for source in sources)
+
+
+class Rows:
+    """Collects the columns of Pairs."""
+
+    def __init__(self):
+        self.columns = collections.defaultdict(list)
+
+    def add(self, inputs: dict, y: dict, **rest) -> None:
+        for name, value in [*(("in " + k, v) for k, v in inputs.items()), *(("y " + k, v) for k, v in y.items()), *rest.items()]:
+            self.columns[name].append(value)
+
+    def pairs(self) -> Pairs:
+        arrays = {k: np.array(v, np.float32) if k.startswith("in ") else np.array(v) for k, v in self.columns.items()}
+        inputs = {k[3:]: v for k, v in arrays.items() if k.startswith("in ")}
+        y = {k[2:]: v for k, v in arrays.items() if k.startswith("y ")}
+        return Pairs(inputs, y, **{k: v for k, v in arrays.items() if k[:3] != "in " and k[:2] != "y "})
+
+
+def norm_pairs(shop: Workshop) -> Pairs:
+    """Each question with its own norm, and with the other norms of the country where it is set."""
+    rows, random = Rows(), np.random.default_rng(1)
+    for item, q in enumerate(shop.data.queries):
+        others = [n for n in shop.here[q["country"]] if n != q["norm"] and shop.distinct(q["norm"], n)]
+        samples = SAMPLES if q["picture"] else 1
+        for sample in range(samples):
+            turn = shop.turn(q["query"], q["picture"], random)
+            for name in [q["norm"], *others]:
+                norm, own = shop.norms[name], name == q["norm"]
+                at_home = shop.country(name) == q["country"]
+                for listed in (True, False):
+                    rows.add(
+                        {"query": turn.query, "scene": turn.scene, "norm": norm.embedding, "scene_middle": turn.scene_middle,
+                         "evidence": features.norm_evidence(turn, norm, shop.centres["query"], listed)},
+                        {"probability": own and q["at_stake"]},
+                        weight=(1.0 if own else OTHER) / samples / 2, item=item, own=own, listed=listed,
+                        fold=shop.bits(q, name), home=shop.fold_of[q["source"]],
+                        judged=at_home and sample == 0,
+                    )
+    return rows.pairs()
+
+
+def answer_pairs(shop: Workshop) -> Pairs:
+    """Each answer with its own norm, and with one other norm of the country, which it neither breaches nor explains."""
+    rows, random = Rows(), np.random.default_rng(2)
+    for item, a in enumerate(shop.data.answers):
+        country = shop.country(a["norm"])
+        others = [n for n in shop.here[country] if n != a["norm"] and shop.distinct(a["norm"], n)]
+        turn = shop.turn(a["query"], a["picture"], random)
+        answer, middle = shop.encoder(PASSAGE, a["answer"]), shop.encoder.middle(PASSAGE, a["answer"])
+        for name in [a["norm"], *([others[random.integers(len(others))]] if others else [])]:
+            norm, own = shop.norms[name], name == a["norm"]
+            for listed in (True, False):
+                rows.add(
+                    {"query": turn.scene, "answer": answer, "norm": norm.embedding, "answer_middle": middle,
+                     "evidence": features.answer_evidence(turn, norm, answer, shop.centres["answer"], listed)},
+                    {"breaches": own and a["breaches"], "aware": own and a["aware"], "educates": own and a["educates"], "helpful": a["helpful"]},
+                    weight=(1.0 if own else OTHER) / 2, item=item, own=own, listed=listed,
+                    fold=shop.bits(a, name), home=shop.fold_of[a["source"]], judged=own,
+                )
+    return rows.pairs()
+
+
+def held_out(head, form: Form, pairs: Pairs, output: str, centres: dict, train=None) -> np.ndarray:
+    """Logits for every row from a model that saw nothing that the same hand wrote: neither its questions nor its norms."""
+    x, logits = design(head, form, pairs.inputs, centres), np.zeros(len(pairs.item))
+    for k in range(pairs.home.max() + 1):
+        known, unknown = (pairs.fold >> k) & 1 == 0, pairs.home == k
+        if train is not None:
+            known &= train
+        logits[unknown] = fit(form, x[known], pairs.y[output][known], pairs.weight[known]).logits(x[unknown])
+    return logits
+
+
+def calibrate(pairs: Pairs, logits: np.ndarray, output: str) -> tuple[tuple[float, float], np.ndarray]:
+    """Platt's two numbers from the held-out rows that occur in use, and the probabilities they give."""
+    use = pairs.judged
+    slope, offset = platt(logits[use], pairs.y[output][use], np.ones(use.sum()))
+    return (slope, offset), 1 / (1 + np.exp(-(slope * logits + offset)))
+
+
+def stake_figures(pairs: Pairs, scores: np.ndarray, listed: bool, threshold: float | None = None) -> dict:
+    use = pairs.judged & (pairs.listed == listed)
+    y = pairs.y["probability"]
+    positive = set(pairs.item[y].tolist())
+    tops = measure.best(scores[use], y[use], pairs.item[use])
+    limit = measure.threshold_for(tops, positive, ALARMS) if threshold is None else threshold
+    own = use & pairs.own
+    return {**measure.figures(tops, positive, limit), "threshold": limit, "own": float(roc_auc_score(y[own], scores[own]))}
+
+
+def show(name: str, f: dict) -> None:
+    print(f"  {name:52s} first {f['first']:.3f}  recall {f['recall']:.3f}  alarms {f['alarms']:.3f}  AUC {f['auc']:.3f}  own norm {f['own']:.3f}", flush=True)
+
+
+def rounded(f: dict) -> dict:
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in f.items()}
+
+
+def train_norm_head(shop: Workshop, out: str, curve: bool) -> None:
+    pairs = norm_pairs(shop)
+    print(f"norm head: {len(pairs.item)} rows of {len(shop.data.queries)} questions and {len(shop.norms)} norms; held out by source")
+    tried = []
+    for form in NORM_FORMS:
+        logits = held_out(NORM_HEAD, form, pairs, "probability", shop.centres)
+        both = stake_figures(pairs, logits, True), stake_figures(pairs, logits, False)
+        tried.append((both[0]["auc"] + both[1]["auc"] + both[0]["recall"] + both[1]["recall"], form, logits))
+        show(form.name, both[0])
+        show("    without see and asks", both[1])
+    _, form, logits = max(tried, key=lambda t: t[0])
+    if curve:
+        learning_curve(shop, pairs, form)
+    numbers, p = calibrate(pairs, logits, "probability")
+    with_lists = stake_figures(pairs, p, True)
+    threshold = round(with_lists["threshold"], 3)
+    bare = round(stake_figures(pairs, p, False)["threshold"], 3)
+    use = pairs.judged & pairs.listed
+    figures = {
+        "held_out": rounded(stake_figures(pairs, p, True, threshold)),
+        "threshold_without_lists": bare,  # where no norm in force has `see` or `asks`, this one gives the same share of false alarms
+        "held_out_without_lists": rounded(stake_figures(pairs, p, False, bare)),
+        "calibration_error": round(measure.calibration_error(p[use], pairs.y["probability"][use]), 4),
+        "questions": len(shop.data.queries), "norms": len(shop.norms),
+    }
+    x = design(NORM_HEAD, form, pairs.inputs, shop.centres)
+    model = fit(form, x, pairs.y["probability"], pairs.weight)
+    model.platt = numbers
+    folder = os.path.join(out, "norm-head")
+    os.makedirs(folder, exist_ok=True)
+    export(NORM_HEAD, form, {"probability": model}, shop.centres, os.path.join(folder, "norm-head.onnx"))
+    shop.labels.matrix.tofile(os.path.join(folder, "label-embeddings.f16"))
+    shop.centres["query"].astype("<f4").tofile(os.path.join(folder, "centre.f32"))
+    files = ["norm-head.onnx", "label-embeddings.f16", "centre.f32"]
+    bundle.write(folder, NORM_HEAD, files, features.NORM_FEATURES, threshold, form.name, figures, shop.encoder.stamp)
+    check(NORM_HEAD, folder, pairs, {"probability": model}, x)
+    print("  chosen:", form.name, "threshold", threshold, figures)
+
+
+def learning_curve(shop: Workshop, pairs: Pairs, form: Form) -> None:
+    """The same figures when only a part of the countries may be learned from."""
+    countries = sorted({shop.country(q["norm"]) for q in shop.data.queries})
+    order = np.random.default_rng(3).permutation(len(countries))
+    of_item = np.array([shop.country(q["norm"]) for q in shop.data.queries])[pairs.item]
+    for part in (0.25, 0.5, 0.75, 1.0):
+        chosen = {countries[i] for i in order[: round(part * len(countries))]}
+        known = np.isin(of_item, sorted(chosen))
+        logits = held_out(NORM_HEAD, form, pairs, "probability", shop.centres, known)
+        show(f"{part:.0%} of the countries ({len(np.unique(pairs.item[known]))} questions)", stake_figures(pairs, logits, True))
+
+
+def train_answer_head(shop: Workshop, out: str) -> None:
+    pairs = answer_pairs(shop)
+    print(f"answer head: {len(pairs.item)} rows of {len(shop.data.answers)} answers; held out by source; AUC of answers with their own norm")
+    tried, use = [], pairs.judged & pairs.listed
+    for form in ANSWER_FORMS:
+        logits = {o: held_out(ANSWER_HEAD, form, pairs, o, shop.centres) for o in ANSWER_HEAD.outputs}
+        aucs = {o: float(roc_auc_score(pairs.y[o][use], logits[o][use])) for o in logits}
+        tried.append((sum(aucs.values()), form, logits, aucs))
+        print(f"  {form.name:52s} " + "  ".join(f"{o} {a:.3f}" for o, a in aucs.items()), flush=True)
+    _, form, logits, aucs = max(tried, key=lambda t: t[0])
+    x = design(ANSWER_HEAD, form, pairs.inputs, shop.centres)
+    models: dict[str, Fitted] = {}
+    thresholds, errors = {}, {}
+    for output in ANSWER_HEAD.outputs:
+        numbers, p = calibrate(pairs, logits[output], output)
+        models[output] = fit(form, x, pairs.y[output], pairs.weight)
+        models[output].platt = numbers
+        errors[output] = round(measure.calibration_error(p[use], pairs.y[output][use]), 4)
+        harmless = np.sort(p[use & ~pairs.y[output]])[::-1]
+        thresholds[output] = round(float(np.nextafter(harmless[int(ALARMS * len(harmless))], 1)), 3) if output == "breaches" else 0.5
+    figures = {"held_out_auc": rounded(aucs), "calibration_error": errors, "answers": len(shop.data.answers)}
+    hit = [logits_p for logits_p in calibrate(pairs, logits["breaches"], "breaches")[1][use & pairs.y["breaches"]] >= thresholds["breaches"]]
+    figures["held_out_breach_recall"] = round(float(np.mean(hit)), 3)
+    folder = os.path.join(out, "answer-head")
+    os.makedirs(folder, exist_ok=True)
+    export(ANSWER_HEAD, form, models, shop.centres, os.path.join(folder, "answer-head.onnx"))
+    shop.centres["answer"].astype("<f4").tofile(os.path.join(folder, "centre.f32"))
+    bundle.write(folder, ANSWER_HEAD, ["answer-head.onnx", "centre.f32"], features.ANSWER_FEATURES, thresholds, form.name, figures, shop.encoder.stamp)
+    check(ANSWER_HEAD, folder, pairs, models, x)
+    print("  chosen:", form.name, "thresholds", thresholds, figures)
+
+
+def check(head, folder: str, pairs: Pairs, models: dict[str, Fitted], x: np.ndarray) -> None:
+    """The exported graph says what the fitted model says."""
+    session = features.session(os.path.join(folder, head.name + ".onnx"))
+    found = session.run(list(models), {k: v[:200] for k, v in pairs.inputs.items()})
+    for (output, model), got in zip(models.items(), found):
+        gap = float(np.abs(got - model.probabilities(x[:200])).max())
+        if gap > 1e-4:
+            raise SystemExit(f"{head.name}: the graph's {output} is {gap} away from the model's")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--cache")
+    arguments.add_argument("--out", default=MODELS)
+    arguments.add_argument("--curve", action="store_true")
+    options = arguments.parse_args()
+    start = time.time()
+    shop = Workshop(load(), options.cache)
+    shop.encoder.save()
+    train_norm_head(shop, options.out, options.curve)
+    train_answer_head(shop, options.out)
+    shop.encoder.save()
+    print(f"{time.time() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
