@@ -88,6 +88,7 @@ WEAK = set("""
 america amerika benin chad chile cuba emirate emirates gales georgia guinea guinee jordan jordania libano mali malta niger nihon palau peru polen
 samoa saudi siam suriname togo tonga turkey wales софия أمريكا امريكا ترکی سعودی کره
 """.split())
+WEAK |= {"florence"}  # a city, and a first name
 NEVER = set("""
 anguila|dominica|dominique|granada|granade|grenade|island|jersei|jersey|la réunion|mali|malí|man|martinica|reunion|reunión|réunion|réunião|
 гренада|доминика|того|غنا|مالي|مالی|پرو|चाड|चिली|माली|กานา|ชาด|ชิลี|มาลี|チャド|マリ|中非|海地|馬里|马里|가나|기니|말리|부탄|수단|오만|차드|chili|chilli|
@@ -113,7 +114,7 @@ ANCHORED = """
 BO la paz, bolivia|en la paz, bolivia
 PE in lima|en lima|to lima|visit lima|à lima|em lima|nach lima|a lima en|lima, peru|lima, perú|lima peru|лиме|лиму
 FR à nice|nice, france|in nice, france|à nancy|à tours|à lens|à brest|à angers|à pau|in nizza
-GB in reading, england|bath, england|city of bath|oxford university|in oxford|in cambridge, england|in sandwich, kent|in york
+GB londynie|londynu|in reading, england|bath, england|city of bath|oxford university|in oxford|in cambridge, england|in sandwich, kent|in york
 US mobile, alabama|in phoenix|phoenix, arizona|in orlando|orlando, florida|in austin|austin, texas|in houston|in denver|in dallas|in san diego|in jackson|in lincoln|in portland|salt lake city|des moines|little rock|long beach|palm springs|las vegas|nueva york|new orleans|nueva orleans|santa fe, new mexico
 AF kabul, afghanistan|in kabul|afghanistan's kabul
 AT à vienne|vienne, autriche
@@ -124,11 +125,11 @@ SA holy city of medina|in medina|en medina, arabia saudí|médine
 AR salta, argentina|en salta|provincia de salta|rosario, argentina|ciudad de rosario|en rosario|córdoba, argentina|cordoba, argentina|mendoza
 ES córdoba, españa|cordoba, spain|granada, spain|en granada|in granada|valencia, spain|valencia, españa|córdoba, spain|en córdoba, españa|barcelona|la alhambra de granada|mallorca|palma de mallorca
 IT a mosca in italia|como, italy|lake como|lago di como|a siena|a pisa|a bari|in siena
-RU a mosca|во владимире|в орле|в туле|в перми
+RU moskwie|moskwy|moskwę|a mosca|во владимире|в орле|в туле|в перми
 BR em natal|natal, brazil|natal, brasil|em santos|em salvador|em vitória|em belém|em recife|em fortaleza|belo horizonte|foz do iguaçu
 DE in essen|in halle|in hamm|in worms|in singen
 IN surat, india|in surat, gujarat|kota, rajasthan|kota, india|puri, odisha|gaya, bihar|in pune|salem, tamil nadu
-TR van'da|ordu'da|batman'da|rize'de|aydın'da|bolu'da|muş'ta|kars'ta|bursa'da|van gölü
+TR stambule|stambułu|van'da|ordu'da|batman'da|rize'de|aydın'da|bolu'da|muş'ta|kars'ta|bursa'da|van gölü
 VN quy nhơn|quy nhon
 MX merida, mexico|leon, mexico
 NG abeokuta
@@ -136,14 +137,14 @@ IR در مشهد|به مشهد|شهر مشهد|مشهد مقدس|از مشهد|�
 MX en mérida, yucatán|mérida, yucatán|merida, yucatan|en león, guanajuato|león, guanajuato|san miguel de allende|san cristóbal de las casas|ciudad de méxico|cdmx|mexico city|méxico d.f.|playa del carmen|puerto vallarta|chichén itzá
 MA fès|fez, morocco|à fès|in fes|in fez|مدينة فاس|في فاس|بفاس
 VN huế|ở huế|in hue, vietnam|hue, vietnam|cố đô huế|hội an|hoi an|hạ long|ha long bay|sa pa|phú quốc|ninh bình|ninh binh
-CN ペキン|xi'an|西安|xian, china
-FR 프랑스 파리|파리에서|파리 여행|パリ
+CN pekinie|pekinu|ペキン|xi'an|西安|xian, china
+FR paryżu|paryża|프랑스 파리|파리에서|파리 여행|パリ
 IT 로마에서|이탈리아 로마|로마의|로마 여행
 PH 세부섬|필리핀 세부
 ID バリ島|バリ
 DE 汉堡市|德国汉堡
 EG シナイ半島
-KR 경주시|진주시|청주시|공주시|이천시|고양시|상주시|양주시|사천시|구미시|경주에서|경주의|in gyeongju|안동|전주
+KR กรุงโซล|ไปโซล|ที่โซล|ในโซล|경주시|진주시|청주시|공주시|이천시|고양시|상주시|양주시|사천시|구미시|경주에서|경주의|in gyeongju|안동|전주
 TH ตากใบ|จังหวัดตาก|จังหวัดเลย|จังหวัดแพร่|จังหวัดน่าน|in pai, thailand
 NG in jos|jos, nigeria|aba, nigeria|ile-ife|ilé-ifẹ̀|ile ife
 JP 大阪|奈良|東京|京都|大分県|津市
@@ -621,7 +622,7 @@ def why_not(name, code, population, main):
             if population < 300_000 and (name in persons() or folded(name) in persons()):
                 return "person"
             elsewhere = [l for l, home in SPOKEN.items() if code not in home and zipf(l).get(name, 0) >= 4]
-            if not big and elsewhere:
+            if main and not big and elsewhere:
                 return "frequent in " + elsewhere[0]
         elif population < 500_000:
             for language in "en es fr de pt it nl".split():

@@ -68,7 +68,7 @@ pub struct Timings {
     pub decode: Option<u64>,
     /// In the models, for the turn.
     pub infer: Option<u64>,
-    /// From sending the request on until the upstream's first content byte.
+    /// From the request's head until the upstream's first content byte.
     pub upstream_first: Option<u64>,
     /// From the request's head until the first content byte that the client got.
     pub client_first: Option<u64>,

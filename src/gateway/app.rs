@@ -134,16 +134,16 @@ impl App {
     pub(super) fn observe(&self) {
         let models = self.classifier.gauges();
         let models = ModelGauges {
-            queue_depth: models.queued,
+            queued: models.queued as u64,
             cache_entries: models.cache_entries,
             cache_bytes: models.cache_bytes,
-            jobs_done: models.done,
-            jobs_late: models.late,
-            jobs_busy: models.busy,
-            jobs_failed: models.failed,
-            threads_alive: models.threads,
+            done: models.done,
+            late: models.late,
+            busy: models.busy,
+            failed: models.failed,
+            threads_alive: models.threads as u64,
         };
-        let (written, dropped, queued) = (self.audit.written(), self.audit.dropped(), self.audit.queued());
+        let (written, dropped, queued) = (self.audit.written(), self.audit.dropped(), self.audit.queued() as u64);
         self.metrics.observe(models, AuditGauges { written, dropped, queued });
     }
 
