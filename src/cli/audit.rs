@@ -82,7 +82,9 @@ pub(super) fn table(rows: &[Row], by: By) -> String {
     };
     table.set_header([key, "requests", "at stake", "taught", "repaired", "aware", "educ.", "compl.", "helpful"]);
     for row in rows {
-        let score = |score: &Option<crate::audit::Mean>| score.as_ref().map_or("-".to_owned(), |mean| format!("{:.2}", mean.mean));
+        let score = |score: &Option<crate::audit::Mean>| {
+            score.as_ref().map_or("-".to_owned(), |mean| format!("{:.2}", mean.mean))
+        };
         table.add_row([
             row.key.clone(),
             row.requests.to_string(),

@@ -19,7 +19,7 @@ use super::open::{ModelArgs, sound_packs};
 use super::runtime;
 
 /// A turn is explained however long it takes on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Flags of `comity explain`.
 #[derive(Debug, clap::Args)]
@@ -79,7 +79,13 @@ struct Explained {
     verdict: Option<Verdict>,
 }
 
-async fn explain(classifier: &Classifier, policies: Arc<Policies>, turn: &Turn, hint: &Hint, answer: Option<&str>) -> Explained {
+async fn explain(
+    classifier: &Classifier,
+    policies: Arc<Policies>,
+    turn: &Turn,
+    hint: &Hint,
+    answer: Option<&str>,
+) -> Explained {
     let understood = understand(classifier, policies, turn, hint, PATIENCE).await;
     let note = policy::note(&understood.decision);
     let verdict = match answer {
@@ -92,7 +98,8 @@ async fn explain(classifier: &Classifier, policies: Arc<Policies>, turn: &Turn, 
 impl Explained {
     fn findings(&self) -> Vec<Value> {
         let Findings::Known { findings, .. } = &self.understood.reading.findings else { return Vec::new() };
-        let says = |id| self.understood.policy.norms().iter().find(|norm| norm.id == id).map(|norm| norm.says.english());
+        let says =
+            |id| self.understood.policy.norms().iter().find(|norm| norm.id == id).map(|norm| norm.says.english());
         findings
             .iter()
             .map(|finding| {
@@ -146,7 +153,10 @@ impl Explained {
         if context.places.is_empty() {
             lines.push("  no country is named, so no pack is in play".into());
         }
-        lines.push(format!("  language: {}", context.language.map_or("not told".to_owned(), |language| language.to_string())));
+        lines.push(format!(
+            "  language: {}",
+            context.language.map_or("not told".to_owned(), |language| language.to_string())
+        ));
         lines.push(section("Seen"));
         for seen in &reading.seen {
             let labels: Vec<String> =
@@ -179,7 +189,8 @@ impl Explained {
     fn answer_lines(&self, verdict: &Verdict) -> Vec<String> {
         let scores = score::scores(&verdict.pieces, &self.understood.at_stake());
         let shown = |score: Option<f32>| score.map_or("not judged".to_owned(), |score| format!("{score:.2}"));
-        let breached: Vec<String> = verdict.breached.iter().map(|(norm, at)| format!("{norm} from byte {at}")).collect();
+        let breached: Vec<String> =
+            verdict.breached.iter().map(|(norm, at)| format!("{norm} from byte {at}")).collect();
         vec![
             format!("  {}{}{}", verdict.outcome, if breached.is_empty() { "" } else { ": " }, breached.join(", ")),
             format!("  awareness {}, education {}", shown(scores.awareness), shown(scores.education)),

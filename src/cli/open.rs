@@ -32,7 +32,8 @@ impl ModelArgs {
     pub(super) fn open(&self) -> anyhow::Result<Classifier> {
         let backend: Backend = self.backend.as_deref().unwrap_or("auto").parse()?;
         let models = models_dir(self.models.as_deref());
-        let options = classify::Options { models, backend, runtime: self.onnxruntime.clone(), ..classify::Options::default() };
+        let options =
+            classify::Options { models, backend, runtime: self.onnxruntime.clone(), ..classify::Options::default() };
         Ok(Classifier::open(&options)?)
     }
 }
@@ -41,7 +42,8 @@ impl ModelArgs {
 pub(super) fn packs(dir: Option<&Path>) -> anyhow::Result<(Option<PolicySet>, Vec<Problem>)> {
     let Some(dir) = dir else { return Ok(PolicySet::embedded()) };
     let mut files = Vec::new();
-    let entries = std::fs::read_dir(dir).with_context(|| format!("the policies folder {} cannot be read", dir.display()))?;
+    let entries =
+        std::fs::read_dir(dir).with_context(|| format!("the policies folder {} cannot be read", dir.display()))?;
     for entry in entries {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "toml") {
@@ -78,10 +80,22 @@ pub(super) fn app(config: &Config, metrics: Metrics) -> anyhow::Result<Arc<App>>
         runtime: config.runtime.clone(),
         pictures: config.pictures,
     })?;
-    tracing::info!(backend = classifier.backend(), models = classifier.hash(), policies = set.hash(), "models and policies are read");
+    tracing::info!(
+        backend = classifier.backend(),
+        models = classifier.hash(),
+        policies = set.hash(),
+        "models and policies are read"
+    );
     let upstream = Client::new(config.upstream.clone())?;
     let audit = audit(config)?;
-    Ok(App::new(Parts { settings: settings(config), classifier, policies: Policies::new(set), upstream, audit, metrics }))
+    Ok(App::new(Parts {
+        settings: settings(config),
+        classifier,
+        policies: Policies::new(set),
+        upstream,
+        audit,
+        metrics,
+    }))
 }
 
 fn settings(config: &Config) -> Settings {

@@ -18,7 +18,7 @@ use super::runtime;
 /// Flags of `comity serve`. Each wins over the file.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The model server's base URL, such as http://127.0.0.1:8000/v1
+    /// The model server's base URL, such as `http://127.0.0.1:8000/v1`
     #[arg(long, env = "COMITY_UPSTREAM", value_name = "URL")]
     upstream: Option<String>,
     /// The settings file; examples/comity.toml shows every setting
@@ -56,7 +56,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn read(args: &Args) -> anyhow::Result<Config> {
     let (path, text) = match &args.config {
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("the settings file {} cannot be read", path.display()))?;
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("the settings file {} cannot be read", path.display()))?;
             (path.display().to_string(), text)
         }
         None => ("settings".to_owned(), String::new()),
@@ -90,7 +91,8 @@ async fn until_signal(config: &Config) -> anyhow::Result<()> {
     let stopping = async {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("shutting down: requests under way are served to their end");
-        drop(switch.send(true));
+        // Listeners that are gone already need no switch.
+        let _ = switch.send(true);
     };
     tokio::join!(serving, operating, stopping);
     app.close(Duration::from_secs(5));
@@ -99,5 +101,7 @@ async fn until_signal(config: &Config) -> anyhow::Result<()> {
 
 async fn bind(address: std::net::SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
-    bound.with_context(|| format!("cannot listen on {address}: another program may have the port; give {flag} another one"))
+    bound.with_context(|| {
+        format!("cannot listen on {address}: another program may have the port; give {flag} another one")
+    })
 }

@@ -156,7 +156,8 @@ impl std::error::Error for Problems {}
 #[must_use]
 pub fn models_dir(given: Option<&Path>) -> PathBuf {
     let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("models")));
-    let places = [Some(PathBuf::from("models")), beside, Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/models")))];
+    let places =
+        [Some(PathBuf::from("models")), beside, Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/models")))];
     let found = places.into_iter().flatten().find(|dir| dir.join("text-encoder/model.toml").is_file());
     given.map(Path::to_path_buf).or(found).unwrap_or_else(|| PathBuf::from("models"))
 }
@@ -226,7 +227,10 @@ impl Reader<'_> {
     fn number(&mut self, name: &str, file: Option<&Spanned<u64>>, default: u64, within: &RangeInclusive<u64>) -> u64 {
         let value = file.map_or(default, |value| *value.as_ref());
         if !within.contains(&value) {
-            self.problem(file, format!("{name} = {value} is out of bounds: use {} to {}", within.start(), within.end()));
+            self.problem(
+                file,
+                format!("{name} = {value} is out of bounds: use {} to {}", within.start(), within.end()),
+            );
         }
         value
     }
@@ -304,11 +308,19 @@ impl Reader<'_> {
             return None;
         };
         let parsed = url.parse::<http::Uri>().ok().filter(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty()) && uri.query().is_none()
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some_and(|host| !host.is_empty())
+                && uri.query().is_none()
         });
         let Some(base) = parsed else {
-            let says = format!("`{url}` is no base URL of a model server: write http:// or https://, a host, and a path such as /v1");
-            if over.upstream.is_some() { self.problems.push(format!("--upstream: {says}")) } else { self.problem(raw.url.as_ref(), says) }
+            let says = format!(
+                "`{url}` is no base URL of a model server: write http:// or https://, a host, and a path such as /v1"
+            );
+            if over.upstream.is_some() {
+                self.problems.push(format!("--upstream: {says}"));
+            } else {
+                self.problem(raw.url.as_ref(), says);
+            }
             return None;
         };
         Some(Upstream {
@@ -365,7 +377,10 @@ impl Reader<'_> {
     fn finish_reason(&mut self, file: Option<&Spanned<String>>) -> String {
         let reason = file.map_or("stop", |value| value.as_ref().as_str());
         if !matches!(reason, "stop" | "content_filter") {
-            self.problem(file, format!("finish_reason `{reason}` is none that clients know: use stop or content_filter"));
+            self.problem(
+                file,
+                format!("finish_reason `{reason}` is none that clients know: use stop or content_filter"),
+            );
         }
         reason.to_owned()
     }
@@ -399,7 +414,10 @@ impl Reader<'_> {
             self.word(over.admin_listen.as_ref(), "--admin-listen", raw.listen.as_ref(), "127.0.0.1:9090")?;
         let token = self.secret(raw.token_file.as_ref());
         if !listen.ip().is_loopback() && token.is_none() {
-            self.problem(raw.listen.as_ref(), format!("the admin listener {listen} can be reached from outside: give [admin] a token_file"));
+            self.problem(
+                raw.listen.as_ref(),
+                format!("the admin listener {listen} can be reached from outside: give [admin] a token_file"),
+            );
             return None;
         }
         Some(Admin { listen, token })
@@ -435,7 +453,10 @@ mod tests {
         let text = "listen = \"here\"\nmode = \"strict\"\n[upstream]\nurl = \"ftp://x\"\n[policies]\ncountry = \"XX\"\n[limits]\nbody_mib = 0\n";
         let problems = Config::read("comity.toml", text, &Overrides::default()).unwrap_err().0;
         let places: Vec<&str> = problems.iter().filter_map(|problem| problem.split(": ").next()).collect();
-        assert_eq!(places, ["comity.toml:1:10", "comity.toml:2:8", "comity.toml:4:7", "comity.toml:6:11", "comity.toml:8:12"]);
+        assert_eq!(
+            places,
+            ["comity.toml:1:10", "comity.toml:2:8", "comity.toml:4:7", "comity.toml:6:11", "comity.toml:8:12"]
+        );
         assert!(problems[1].contains("use one of shadow, enforce"), "{}", problems[1]);
     }
 
@@ -454,7 +475,8 @@ mod tests {
 
     #[test]
     fn the_command_line_wins() {
-        let over = Overrides { mode: Some("shadow".into()), listen: Some("127.0.0.1:0".into()), ..Overrides::default() };
+        let over =
+            Overrides { mode: Some("shadow".into()), listen: Some("127.0.0.1:0".into()), ..Overrides::default() };
         let config = Config::read("c.toml", &format!("mode = \"enforce\"\n{UPSTREAM}"), &over).unwrap();
         assert_eq!((config.mode, config.listen.port()), (Mode::Shadow, 0));
     }

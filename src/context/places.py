@@ -102,7 +102,7 @@ TAKEN_OUT = set("""
 المدينة شام غازی امان چلی آستانه شهریار ميدان بنوں کالی موصول پردیس ربات پیرو مشهد джерси بالی
 民主 青年 友好 群岛 群島 諸島 国立 平原 日光 北上 安宁 安寧 汉堡 漢堡 高山 中枢 中樞 中和 天府 北区 朝霞 万博 花城 巴里 雪梨 新安 新桥 新橋 新河 新州 河东 河西 河東 百城 古南 城西 南村 和田 東海 武山 西山 白山
 カン州 ココス レオン メリダ マトラ アルバ シナイ
-위해 건지 미리 연대 이브 니스 구리 저지 기장 바리 링컨 사리 칼리 우치 상해 동경 화성 이카 투바 서리 지다 메카 파리 세부 완주 피지 로메 리가 리노 후에 아바 아덴 인니 암만 우파 조스 샬롯 키토 치타 물탄 사나 가봉 터키석 로마
+위해 건지 미리 연대 이브 니스 구리 저지 기장 바리 링컨 사리 칼리 우치 상해 동경 화성 이카 투바 서리 지다 메카 세부 완주 피지 로메 리가 리노 후에 아바 아덴 인니 암만 우파 조스 샬롯 키토 치타 물탄 사나 가봉 터키석
 भावना बैटमैन दुर्ग मक्का कतार
 ปราก กวม โลเม เช็ก กาบอง เอเดน
 ቫን ኢብ ሚና ኢካ ኪል አደን ሃይል ሀይል ኡዮ
@@ -111,39 +111,41 @@ gana gine maua raha riad rusa séc síp chuo boma yala tete figi goba
 
 # Before the name or behind it, so that a word that is also a place counts only as a place.
 ANCHORED = """
+BD ธากา|دكا بنغلاديش
 BO la paz, bolivia|en la paz, bolivia
-PE in lima|en lima|to lima|visit lima|à lima|em lima|nach lima|a lima en|lima, peru|lima, perú|lima peru|лиме|лиму
+PE リマ市|ペルー・リマ|ลิมา|리마|in lima|en lima|to lima|visit lima|à lima|em lima|nach lima|a lima en|lima, peru|lima, perú|lima peru|лиме|лиму
 FR à nice|nice, france|in nice, france|à nancy|à tours|à lens|à brest|à angers|à pau|in nizza
 GB londynie|londynu|in reading, england|bath, england|city of bath|oxford university|in oxford|in cambridge, england|in sandwich, kent|in york
 US mobile, alabama|in phoenix|phoenix, arizona|in orlando|orlando, florida|in austin|austin, texas|in houston|in denver|in dallas|in san diego|in jackson|in lincoln|in portland|salt lake city|des moines|little rock|long beach|palm springs|las vegas|nueva york|new orleans|nueva orleans|santa fe, new mexico
+AE دبي|دبی|ดูไบ|дубай|дубае|дубая
 AF kabul, afghanistan|in kabul|afghanistan's kabul
 AT à vienne|vienne, autriche
 CH en ginebra|ginebra, suiza
 SY en damasco|em damasco|a damasco
 PT in porto|no porto, portugal|porto, portugal
-SA holy city of medina|in medina|en medina, arabia saudí|médine
+SA جدة|جدہ|جده|медине|holy city of medina|in medina|en medina, arabia saudí|médine
 AR salta, argentina|en salta|provincia de salta|rosario, argentina|ciudad de rosario|en rosario|córdoba, argentina|cordoba, argentina|mendoza
-ES córdoba, españa|cordoba, spain|granada, spain|en granada|in granada|valencia, spain|valencia, españa|córdoba, spain|en córdoba, españa|barcelona|la alhambra de granada|mallorca|palma de mallorca
+ES барселона|барселоне|барселоны|барселону|برشلونة|بارسلون|برشلونہ|巴塞罗那|バルセロナ|바르셀로나|बार्सिलोना|বার্সেলোনা|ባርሴሎና|บาร์เซโลนา|севилья|севилье|севилью|севильи|إشبيلية|سویل اسپانیا|塞维利亚|セビリア|세비야|гранада|гранаде|غرناطة|格拉纳达|グラナダ|그라나다|córdoba, españa|cordoba, spain|granada, spain|en granada|in granada|valencia, spain|valencia, españa|córdoba, spain|en córdoba, españa|barcelona|la alhambra de granada|mallorca|palma de mallorca
 IT a mosca in italia|como, italy|lake como|lago di como|a siena|a pisa|a bari|in siena
 RU moskwie|moskwy|moskwę|a mosca|во владимире|в орле|в туле|в перми
 BR em natal|natal, brazil|natal, brasil|em santos|em salvador|em vitória|em belém|em recife|em fortaleza|belo horizonte|foz do iguaçu
-DE in essen|in halle|in hamm|in worms|in singen
-IN surat, india|in surat, gujarat|kota, rajasthan|kota, india|puri, odisha|gaya, bihar|in pune|salem, tamil nadu
+DE берлин|берлине|берлина|берлину|мюнхен|мюнхене|мюнхена|in essen|in halle|in hamm|in worms|in singen
+IN дели|मुंबई|мумбаи|دلی|เดลี|เดลฮี|удайпур|удайпуре|乌代布尔|ウダイプル|우다이푸르|джайсалмер|агра|агре|阿格拉|アグラ|อัครา|surat, india|in surat, gujarat|kota, rajasthan|kota, india|puri, odisha|gaya, bihar|in pune|salem, tamil nadu
 TR stambule|stambułu|van'da|ordu'da|batman'da|rize'de|aydın'da|bolu'da|muş'ta|kars'ta|bursa'da|van gölü
 VN quy nhơn|quy nhon
 MX merida, mexico|leon, mexico
 NG abeokuta
 IR در مشهد|به مشهد|شهر مشهد|مشهد مقدس|از مشهد|مدينة مشهد|قم ایران|شهر قم|در قم|شهر بم|به قم
 MX en mérida, yucatán|mérida, yucatán|merida, yucatan|en león, guanajuato|león, guanajuato|san miguel de allende|san cristóbal de las casas|ciudad de méxico|cdmx|mexico city|méxico d.f.|playa del carmen|puerto vallarta|chichén itzá
-MA fès|fez, morocco|à fès|in fes|in fez|مدينة فاس|في فاس|بفاس
-VN huế|ở huế|in hue, vietnam|hue, vietnam|cố đô huế|hội an|hoi an|hạ long|ha long bay|sa pa|phú quốc|ninh bình|ninh binh
-CN pekinie|pekinu|ペキン|xi'an|西安|xian, china
-FR paryżu|paryża|프랑스 파리|파리에서|파리 여행|パリ
-IT 로마에서|이탈리아 로마|로마의|로마 여행
+MA фес|фесе|феса|非斯|フェズ|페스 모로코|fès|fez, morocco|à fès|in fes|in fez|مدينة فاس|في فاس|بفاس
+VN hội an|хойан|хойане|会安|ホイアン|호이안|ฮอยอัน|sa pa|сапа|萨帕|huế|ở huế|in hue, vietnam|hue, vietnam|cố đô huế|hội an|hoi an|hạ long|ha long bay|sa pa|phú quốc|ninh bình|ninh binh
+CN پکن|лхаса|лхасе|лхасу|拉萨|ラサ市|라싸|لاسا|लहासा|dunhuang|敦煌|丽江|麗江|lijiang|桂林|guilin|гуйлинь|pekinie|pekinu|ペキン|xi'an|西安|xian, china
+FR paryżu|paryża|파리|лион|лионе|лиона|марсель|марселе|марселя|リヨン|里昂|리옹|ลียง|马赛|ницца|ницце|ниццу|ниццы|канны|каннах|尼斯|ニース|戛纳|カンヌ|نيس الفرنسية|авиньон|авиньоне|파리에서|파리 여행|パリ
+IT 로마|рим|риме|рима|римом|โรม|رم ایتالیا|در رم|روم اٹلی|venedik|venedik'te|венеция|венеции|венецию|威尼斯|ヴェネツィア|ベネチア|ベネツィア|베네치아|베니스|البندقية|ونیز|เวนิส|वेनिस|ভেনিস|vơ-ni-dơ|milão
 PH 세부섬|필리핀 세부
 ID バリ島|バリ
 DE 汉堡市|德国汉堡
-EG シナイ半島
+EG ไคโร|シナイ半島
 KR กรุงโซล|ไปโซล|ที่โซล|ในโซล|경주시|진주시|청주시|공주시|이천시|고양시|상주시|양주시|사천시|구미시|경주에서|경주의|in gyeongju|안동|전주
 TH ตากใบ|จังหวัดตาก|จังหวัดเลย|จังหวัดแพร่|จังหวัดน่าน|in pai, thailand
 NG in jos|jos, nigeria|aba, nigeria|ile-ife|ilé-ifẹ̀|ile ife
@@ -228,6 +230,7 @@ UA kiev kyiv odessa
 
 # City names that are left out whatever the lists say.
 DROP = set("""
+benim varsa adalet sining sangay natalo gutierrez sophia konan vladimir kennedy khanna cheng columbia judah degan kelar preston brent darab kolar bozok bağdatlı logos landen
 aba adalar aden ado agri ahar albert alexander angara angers anten arak arlington asuncion asunción aurora austin aydin aydın ağrı bahia baia bam
 banfield bari bariz barking batang bath batman batu benfica best beykoz bitung blitar bo bolu bolívar bor brebes brest brno buffalo bury cambridge
 canton carmen central charlotte chester cikampek colonia columbus colón commerce como concepcion concepción contagem cordoba corona corse corum
@@ -619,7 +622,7 @@ def why_not(name, code, population, main):
                 return "word " + word_in(name, least=least)
             if population < 500_000 and code not in ("KE", "TZ", "UG", "CD") and name in lemmas("sw"):
                 return "word sw"
-            if population < 300_000 and (name in persons() or folded(name) in persons()):
+            if (population < 300_000 or not main) and (name in persons() or folded(name) in persons()):
                 return "person"
             elsewhere = [l for l, home in SPOKEN.items() if code not in home and zipf(l).get(name, 0) >= 4]
             if main and not big and elsewhere:

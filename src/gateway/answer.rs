@@ -60,7 +60,11 @@ pub(super) async fn guarded(
 }
 
 /// A stream in a coding that was not asked for and is not read: passed on and recorded as such, or withheld where the policy says so.
-fn unreadable(response: Response<Body>, plan: Option<&GuardPlan>, exchange: &Exchange) -> Result<Response<Body>, Error> {
+fn unreadable(
+    response: Response<Body>,
+    plan: Option<&GuardPlan>,
+    exchange: &Exchange,
+) -> Result<Response<Body>, Error> {
     if plan.is_some_and(|plan| plan.fail_closed) {
         return Err(Error::AnswerUnread);
     }

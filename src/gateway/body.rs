@@ -139,10 +139,10 @@ mod tests {
     fn gzip_is_undone_and_a_bomb_is_refused() {
         let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         packer.write_all(&vec![b'a'; 100_000]).unwrap();
-        let packed = Bytes::from(packer.finish().unwrap());
+        let bomb = Bytes::from(packer.finish().unwrap());
         let headers = HeaderMap::from_iter([(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
-        assert_eq!(decoded(packed.clone(), &headers, 100_000).unwrap().len(), 100_000);
-        assert!(matches!(decoded(packed, &headers, 99_999), Err(Error::BodyTooLarge { .. })));
+        assert_eq!(decoded(bomb.clone(), &headers, 100_000).unwrap().len(), 100_000);
+        assert!(matches!(decoded(bomb, &headers, 99_999), Err(Error::BodyTooLarge { .. })));
         assert!(matches!(decoded(Bytes::from("no gzip"), &headers, 100), Err(Error::Encoding)));
     }
 }

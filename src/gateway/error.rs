@@ -28,16 +28,14 @@ pub(super) enum Error {
     Country(#[from] UnknownCountry),
     #[error("Too many requests are under way. Try again in a moment.")]
     Busy,
-    #[error("The server is shutting down. Try again in a moment.")]
-    Draining,
     #[error("{0}")]
     Upstream(#[from] UpstreamError),
     #[error("The model server's answer is larger than {} MiB and could not be checked. Raise `limits.answer_mib`.", limit / (1 << 20))]
     AnswerTooLarge { limit: usize },
-    #[error("The model server's answer could not be read as a chat completion and was withheld, since the policy in force checks answers.")]
+    #[error(
+        "The model server's answer could not be read as a chat completion and was withheld, since the policy in force checks answers."
+    )]
     AnswerUnread,
-    #[error("The request's target could not be understood. Send an absolute path such as /v1/chat/completions.")]
-    Target,
 }
 
 /// Status, OpenAI's `type`, and `code`.
@@ -52,8 +50,7 @@ impl Error {
             Self::Encoding => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request_error", "unsupported_encoding"),
             Self::Request(error) => (StatusCode::BAD_REQUEST, "invalid_request_error", error.code()),
             Self::Country(_) => (StatusCode::BAD_REQUEST, "invalid_request_error", "unknown_country"),
-            Self::Target => (StatusCode::BAD_REQUEST, "invalid_request_error", "invalid_target"),
-            Self::Busy | Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "overloaded"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "overloaded"),
             Self::Upstream(error) => upstream_kind(error),
             Self::AnswerTooLarge { .. } => (StatusCode::BAD_GATEWAY, "server_error", "answer_too_large"),
             Self::AnswerUnread => (StatusCode::BAD_GATEWAY, "server_error", "answer_unreadable"),
@@ -75,9 +72,7 @@ impl Error {
             | Self::Encoding
             | Self::Request(_)
             | Self::Country(_)
-            | Self::Busy
-            | Self::Draining
-            | Self::Target => Ended::Refused,
+            | Self::Busy => Ended::Refused,
         }
     }
 
@@ -90,8 +85,6 @@ impl Error {
             | Self::BodyBroken
             | Self::Encoding
             | Self::Busy
-            | Self::Draining
-            | Self::Target
             | Self::Upstream(_)
             | Self::AnswerTooLarge { .. }
             | Self::AnswerUnread => None,

@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, request};
 
 use crate::audit::Audit;
 use crate::domain::{
-    Action, AnswerRecord, Contents, ContextRecord, Coverage, Ended, FindingRecord, Findings, Hashes, Mode, ModelInfo, Outcome, RECORD_VERSION,
-    Record, Scores, Timings, Verdict,
+    Action, AnswerRecord, Contents, ContextRecord, Coverage, Ended, FindingRecord, Findings, Hashes, Mode, ModelInfo,
+    Outcome, RECORD_VERSION, Record, Scores, Timings, Verdict,
 };
 use crate::telemetry::Metrics;
 
@@ -68,8 +68,11 @@ impl Exchange {
         let Understood { context, reading, decision, query, .. } = understood;
         let mut record = self.record();
         record.mode = mode;
-        record.context =
-            ContextRecord { places: context.places.clone(), conflicts: context.conflicts.clone(), language: context.language };
+        record.context = ContextRecord {
+            places: context.places.clone(),
+            conflicts: context.conflicts.clone(),
+            language: context.language,
+        };
         record.coverage.clone_from(&reading.coverage);
         record.seen.clone_from(&reading.seen);
         match &reading.findings {
@@ -80,7 +83,12 @@ impl Exchange {
                     .map(|finding| {
                         let ruling = decision.norms.iter().find(|ruling| ruling.norm.id == finding.norm);
                         let action = ruling.map_or(Action::Pass, |ruling| ruling.action);
-                        FindingRecord { norm: finding.norm.clone(), probability: finding.probability, evidence: finding.evidence, action }
+                        FindingRecord {
+                            norm: finding.norm.clone(),
+                            probability: finding.probability,
+                            evidence: finding.evidence,
+                            action,
+                        }
                     })
                     .collect();
             }

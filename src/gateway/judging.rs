@@ -8,8 +8,8 @@ use http::{HeaderMap, header};
 use crate::classify::Classifier;
 use crate::context;
 use crate::domain::{
-    Context, Country, Decision, Findings, GuardPlan, Hint, Norm, NormId, Outcome, Reading, Scores, StreamGuard, Turn, UnknownCountry,
-    Verdict,
+    Context, Country, Decision, Findings, GuardPlan, Hint, Norm, NormId, Outcome, Reading, Scores, StreamGuard, Turn,
+    UnknownCountry, Verdict,
 };
 use crate::guard::{Answer, Next, RepairRequest};
 use crate::policy::{self, Policy};
@@ -54,7 +54,12 @@ pub async fn understand(
 }
 
 /// Judges a whole answer without changing it: what shadow does beside the traffic.
-pub async fn look_at(classifier: &Classifier, understood: &Understood, text: &str, patience: Duration) -> Option<Verdict> {
+pub async fn look_at(
+    classifier: &Classifier,
+    understood: &Understood,
+    text: &str,
+    patience: Duration,
+) -> Option<Verdict> {
     let plan = only_look(understood.plan()?);
     let norms = plan.norms.clone();
     let mut answer = Answer::new(plan);
@@ -188,7 +193,8 @@ impl Watch {
                 Next::Judge(piece) => {
                     let deadline = tokio::time::Instant::now() + self.app.settings.limits.judge;
                     let classifier = &self.app.classifier;
-                    let judgement = classifier.judge_seen(&self.query, &self.seen, &piece, &self.plan.norms, deadline).await;
+                    let judgement =
+                        classifier.judge_seen(&self.query, &self.seen, &piece, &self.plan.norms, deadline).await;
                     answer.judged(judgement);
                 }
                 Next::Correct(norms) => {
@@ -239,7 +245,12 @@ impl Watch {
 
     /// Records what was said about the answers, all choices together.
     pub(super) fn conclude(&self, verdicts: Vec<Verdict>) -> Verdict {
-        let verdict = together(verdicts);
+        let mut verdict = together(verdicts);
+        if self.at_stake.is_empty() && verdict.outcome == Outcome::Breached {
+            // The answer was held against the likeliest norm to see whether it lectures. What is not at stake cannot be breached.
+            verdict.outcome = Outcome::Kept;
+            verdict.breached.clear();
+        }
         let (scores, over_warned) = match verdict.outcome {
             Outcome::Declined => (Scores::default(), None),
             Outcome::Unguarded

@@ -20,4 +20,4 @@ pub use admin::serve_admin;
 pub use app::{App, Limits, Parts, Policies, Settings};
 pub use body::Body;
 pub use judging::{Understood, look_at, understand};
-pub use serve::{serve, Shutdown};
+pub use serve::{Shutdown, serve};

@@ -96,7 +96,7 @@ pub(super) struct Passing {
 }
 
 impl Passing {
-    pub(super) fn new(inner: Body, way: Way, exchange: Exchange, copy: Option<Copy>) -> Body {
+    pub(super) fn body(inner: Body, way: Way, exchange: Exchange, copy: Option<Copy>) -> Body {
         let mut body = Self { inner, way, exchange, copy, done: false };
         if body.inner.is_end_stream() {
             body.finish(Ended::Complete);
@@ -163,7 +163,7 @@ impl Drop for Passing {
 
 /// Passes an answer on; nobody looks.
 pub(super) fn passed(response: Response<Body>, exchange: &Exchange) -> Response<Body> {
-    response.map(|body| Passing::new(body, Way::Down, exchange.clone(), None))
+    response.map(|body| Passing::body(body, Way::Down, exchange.clone(), None))
 }
 
 /// Passes an answer on; when it is over, it is judged beside the traffic.
@@ -182,7 +182,7 @@ pub(super) fn looked_at(response: Response<Body>, mut watch: Watch) -> Response<
             look(&mut watch, copied, &head, stream).await;
         }
     });
-    response.map(|body| Passing::new(body, Way::Down, exchange, Some(copy)))
+    response.map(|body| Passing::body(body, Way::Down, exchange, Some(copy)))
 }
 
 /// Judges an answer that went by.
@@ -219,7 +219,11 @@ fn texts(watch: &Watch, copied: Copied, head: &HeaderMap, stream: bool) -> Resul
     }
     let limit = watch.app.settings.limits.answer;
     let bytes = body::decoded(copied.concat(), head, limit).map_err(|_| "content-encoding")?;
-    if stream { streamed_texts(&bytes) } else { Answer::read(bytes).map(|answer| answer.texts()).map_err(|_| "malformed") }
+    if stream {
+        streamed_texts(&bytes)
+    } else {
+        Answer::read(bytes).map(|answer| answer.texts()).map_err(|_| "malformed")
+    }
 }
 
 fn streamed_texts(bytes: &Bytes) -> Result<Vec<(u32, String)>, &'static str> {

@@ -46,16 +46,9 @@ fn unescaped(path: &str) -> String {
         let mut rest = text.as_bytes();
         while let Some((&first, behind)) = rest.split_first() {
             let hex = behind.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-            match hex.and_then(|two| u8::from_str_radix(two, 16).ok()).filter(|_| first == b'%') {
-                Some(byte) => {
-                    bytes.push(byte);
-                    rest = behind.get(2..).unwrap_or_default();
-                }
-                None => {
-                    bytes.push(first);
-                    rest = behind;
-                }
-            }
+            let escaped = hex.and_then(|two| u8::from_str_radix(two, 16).ok()).filter(|_| first == b'%');
+            rest = if escaped.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
+            bytes.push(escaped.unwrap_or(first));
         }
         text = String::from_utf8_lossy(&bytes).into_owned();
     }
@@ -65,11 +58,33 @@ fn unescaped(path: &str) -> String {
 /// The path as records and metrics name it: bounded, without ids.
 pub(super) fn class(path: &str) -> &'static str {
     const KNOWN: &[&str] = &[
-        "chat/completions", "responses", "completions", "embeddings", "models", "files", "uploads", "batches", "moderations", "images",
-        "audio", "videos", "realtime", "vector_stores", "conversations", "containers", "assistants", "threads", "fine_tuning", "evals",
+        "chat/completions",
+        "responses",
+        "completions",
+        "embeddings",
+        "models",
+        "files",
+        "uploads",
+        "batches",
+        "moderations",
+        "images",
+        "audio",
+        "videos",
+        "realtime",
+        "vector_stores",
+        "conversations",
+        "containers",
+        "assistants",
+        "threads",
+        "fine_tuning",
+        "evals",
     ];
     let plain = plain(path);
-    KNOWN.iter().find(|known| plain.split('/').collect::<Vec<_>>().join("/").contains(*known)).copied().unwrap_or("other")
+    KNOWN
+        .iter()
+        .find(|known| plain.split('/').collect::<Vec<_>>().join("/").contains(*known))
+        .copied()
+        .unwrap_or("other")
 }
 
 #[cfg(test)]
@@ -79,8 +94,16 @@ mod tests {
     #[test]
     fn every_spelling_of_a_guarded_path_is_guarded() {
         for path in [
-            "/v1/chat/completions", "/v1/chat/completions/", "//v1//chat/completions", "/v1/v1/chat/completions", "/chat/completions",
-            "/v1/chat/%63ompletions", "/v1/chat/%2563ompletions", "/v1/./chat/x/../completions", "/V1/Chat/Completions", "/v1/chat%2Fcompletions",
+            "/v1/chat/completions",
+            "/v1/chat/completions/",
+            "//v1//chat/completions",
+            "/v1/v1/chat/completions",
+            "/chat/completions",
+            "/v1/chat/%63ompletions",
+            "/v1/chat/%2563ompletions",
+            "/v1/./chat/x/../completions",
+            "/V1/Chat/Completions",
+            "/v1/chat%2Fcompletions",
             "/openai/deployments/m/chat/completions",
         ] {
             assert_eq!(route(&Method::POST, path), Route::Chat, "{path}");
@@ -89,7 +112,9 @@ mod tests {
 
     #[test]
     fn everything_else_passes() {
-        for path in ["/v1/models", "/v1/chat/completions/chatcmpl-1", "/v1/completions", "/", "/v1/embeddings", "/%", "/%zz"] {
+        for path in
+            ["/v1/models", "/v1/chat/completions/chatcmpl-1", "/v1/completions", "/", "/v1/embeddings", "/%", "/%zz"]
+        {
             assert_eq!(route(&Method::POST, path), Route::Pass, "{path}");
         }
         assert_eq!(route(&Method::GET, "/v1/chat/completions"), Route::Pass);

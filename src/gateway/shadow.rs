@@ -56,7 +56,7 @@ pub(super) async fn beside(
         return Ok(passed(app.upstream.send(request).await?, exchange));
     };
     let (copy, from) = Copy::new(app.settings.limits.body);
-    let body = Passing::new(body, Way::Up, exchange.clone(), Some(copy));
+    let body = Passing::body(body, Way::Up, exchange.clone(), Some(copy));
     let request = outgoing::request(parts.method, parts.uri, parts.headers.clone(), body);
     let response = app.upstream.send(request).await?;
     Ok(observed(app, response, parts.headers, Request::Passing(from), exchange, place))
@@ -74,15 +74,11 @@ pub(super) async fn of_one(
     headers.insert(http::header::CONTENT_LENGTH, inbound.body().len().into());
     let whole = body::full(inbound.body().clone());
     let response = app.upstream.send(outgoing::request(parts.method, parts.uri, headers, whole)).await?;
-    match Arc::clone(&app.observers).try_acquire_owned() {
-        Ok(place) => {
-            Ok(observed(app, response, parts.headers, Request::Read(Arc::clone(inbound)), exchange, place))
-        }
-        Err(_) => {
-            exchange.covered(Coverage::unscanned("request", "observers-busy"));
-            Ok(passed(response, exchange))
-        }
-    }
+    let Ok(place) = Arc::clone(&app.observers).try_acquire_owned() else {
+        exchange.covered(Coverage::unscanned("request", "observers-busy"));
+        return Ok(passed(response, exchange));
+    };
+    Ok(observed(app, response, parts.headers, Request::Read(Arc::clone(inbound)), exchange, place))
 }
 
 fn observed(
@@ -106,7 +102,7 @@ fn observed(
         _place: place,
     };
     app.tasks.spawn(observer.observe());
-    response.map(|body| Passing::new(body, Way::Down, exchange.clone(), Some(copy)))
+    response.map(|body| Passing::body(body, Way::Down, exchange.clone(), Some(copy)))
 }
 
 impl Observer {

@@ -286,7 +286,9 @@ impl Guarded {
     /// Whether every choice that was asked for is over or waits for a repair.
     fn wants_no_more(&self) -> bool {
         let settled = |choice: &Choice| choice.stopped || choice.due.is_some();
-        self.choices.len() >= self.plan.choices as usize && self.choices.values().all(settled) && !self.choices.is_empty()
+        self.choices.len() >= self.plan.choices as usize
+            && self.choices.values().all(settled)
+            && !self.choices.is_empty()
     }
 
     /// Sends on the events whose turn has come.

@@ -52,7 +52,9 @@ enum Phase {
     /// A repaired answer came and is checked.
     Checking,
     /// No repair holds (or a piece could not be checked): the words of this fallback are wanted.
-    Wording { fallback: Fallback },
+    Wording {
+        fallback: Fallback,
+    },
     /// This is to be said, with this outcome.
     Saying {
         text: String,
@@ -146,6 +148,10 @@ impl Answer {
     }
 
     /// What the machine needs next. Call it again after each answer until it says [`Next::Wait`] or [`Next::Done`].
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it is no iterator: what it wants depends on what it was told meanwhile"
+    )]
     pub fn next(&mut self) -> Next {
         match &self.phase {
             Phase::Done(_) => Next::Done,
@@ -327,7 +333,8 @@ impl Answer {
             return text;
         }
         let rest = text.trim_start().strip_prefix(shown.trim()).map_or(text.as_str(), |rest| rest);
-        let runs_together = rest.starts_with(char::is_alphanumeric) && shown.ends_with(|c: char| c.is_ascii_punctuation());
+        let runs_together =
+            rest.starts_with(char::is_alphanumeric) && shown.ends_with(|c: char| c.is_ascii_punctuation());
         if runs_together { format!(" {rest}") } else { rest.to_owned() }
     }
 
@@ -414,7 +421,11 @@ impl Answer {
         let outcome = match self.phase {
             Phase::Done(outcome) => outcome,
             Phase::Draft | Phase::Repairing { .. } | Phase::Checking | Phase::Wording { .. } | Phase::Saying { .. } => {
-                if self.breached.is_empty() { Outcome::Unverified } else { Outcome::Breached }
+                if self.breached.is_empty() {
+                    Outcome::Unverified
+                } else {
+                    Outcome::Breached
+                }
             }
         };
         let shown_draft = self.draft_judgements.iter().filter(|(start, _)| {
