@@ -4,17 +4,16 @@
 
 mod error;
 mod handle;
-mod interval;
 mod jsonl;
 mod report;
 mod schema;
 mod sqlite;
 mod store;
+mod times;
 mod writer;
 
 pub use error::AuditError;
 pub use handle::{Audit, AuditOptions, SinkKind};
-pub use interval::{Mean, mean};
 pub use jsonl::Jsonl;
 pub use report::{By, Filter, Row};
 pub use sqlite::Sqlite;

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::interval::{Mean, Tally, Times};
 use crate::domain::{Action, Country, Outcome};
+use crate::score::{Summary, Tally};
+
+use super::times::Times;
 
 /// Which records are looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,15 +55,15 @@ pub struct Row {
     /// Requests about which the models could not say anything.
     pub unavailable: u64,
     /// The share of answers that lecture about a norm although none was at stake, among those that were judged for it.
-    pub over_warned: Option<Mean>,
+    pub over_warned: Option<Summary>,
     /// Awareness, over the answers that were judged for it. So are the next three.
-    pub awareness: Option<Mean>,
+    pub awareness: Option<Summary>,
     /// Education.
-    pub education: Option<Mean>,
+    pub education: Option<Summary>,
     /// Compliance.
-    pub compliance: Option<Mean>,
+    pub compliance: Option<Summary>,
     /// Helpfulness.
-    pub helpfulness: Option<Mean>,
+    pub helpfulness: Option<Summary>,
     /// The median of the whole request's time in milliseconds, to 1 %.
     pub p50_ms: Option<f64>,
     /// The time that 95 of 100 requests do not exceed, in milliseconds, to 1 %.
@@ -132,7 +134,7 @@ impl Group {
     fn row(self, key: String) -> Row {
         let acted = |action| self.actions.get(&action).copied().unwrap_or_default();
         let came = |outcome| self.outcomes.get(&outcome).copied().unwrap_or_default();
-        let [awareness, education, compliance, helpfulness] = self.scores.map(|tally| tally.mean());
+        let [awareness, education, compliance, helpfulness] = self.scores.map(|tally| tally.summary());
         Row {
             key,
             requests: self.requests,
@@ -145,7 +147,7 @@ impl Group {
             corrected: came(Outcome::Corrected),
             unverified: came(Outcome::Unverified),
             unavailable: self.unavailable,
-            over_warned: self.over_warned.mean(),
+            over_warned: self.over_warned.summary(),
             awareness,
             education,
             compliance,

@@ -10,6 +10,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::audit::{By, Filter, Row, Store};
 use crate::config::AUDIT_FILE;
 use crate::domain::Country;
+use crate::score::Summary;
 
 /// Flags of `comity audit`.
 #[derive(Debug, clap::Args)]
@@ -82,9 +83,7 @@ pub(super) fn table(rows: &[Row], by: By) -> String {
     };
     table.set_header([key, "requests", "at stake", "taught", "repaired", "aware", "educ.", "compl.", "helpful"]);
     for row in rows {
-        let score = |score: &Option<crate::audit::Mean>| {
-            score.as_ref().map_or("-".to_owned(), |mean| format!("{:.2}", mean.mean))
-        };
+        let score = |score: &Option<Summary>| score.as_ref().map_or("-".to_owned(), |mean| format!("{:.2}", mean.mean));
         table.add_row([
             row.key.clone(),
             row.requests.to_string(),

@@ -1,15 +1,14 @@
 //! Settings: the file, what the command line and the environment put over it, and the typed, valid result. All problems are reported at once, each with its place.
 
 mod raw;
+mod reader;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use toml::Spanned;
 
 use crate::classify::{Backend, PictureLimits};
 use crate::domain::{Country, Mode};
@@ -18,6 +17,7 @@ use crate::upstream;
 use crate::wire::chat::NotePlace;
 
 use raw::Raw;
+use reader::{Reader, place};
 
 /// Where records go when nothing else is said.
 pub const AUDIT_FILE: &str = "comity.sqlite";
@@ -172,255 +172,7 @@ impl Config {
             let place = error.span().map_or_else(String::new, |span| place(text, &span));
             Problems(vec![format!("{path}{place}: {}", error.message())])
         })?;
-        let mut reader = Reader { path, text, problems: Vec::new() };
-        let config = reader.config(&raw, over);
-        match config {
-            Some(config) if reader.problems.is_empty() => Ok(config),
-            _ => Err(Problems(reader.problems)),
-        }
-    }
-}
-
-/// `:line:column` of a byte range, both counted from 1.
-fn place(text: &str, span: &Range<usize>) -> String {
-    let before = text.get(..span.start).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    format!(":{line}:{column}")
-}
-
-struct Reader<'a> {
-    path: &'a str,
-    text: &'a str,
-    problems: Vec<String>,
-}
-
-const MIB: u64 = 1 << 20;
-
-impl Reader<'_> {
-    fn problem<T>(&mut self, at: Option<&Spanned<T>>, says: impl fmt::Display) {
-        let place = at.map_or_else(String::new, |value| place(self.text, &value.span()));
-        self.problems.push(format!("{}{place}: {says}", self.path));
-    }
-
-    /// A word: from the command line, else from the file, else the default.
-    fn word<T>(&mut self, over: Option<&String>, flag: &str, file: Option<&Spanned<String>>, default: &str) -> Option<T>
-    where
-        T: std::str::FromStr,
-        T::Err: fmt::Display,
-    {
-        let text = over.or(file.map(Spanned::as_ref)).map_or(default, String::as_str);
-        match text.parse() {
-            Ok(value) => Some(value),
-            Err(error) if over.is_some() => {
-                self.problems.push(format!("{flag} {text}: {error}"));
-                None
-            }
-            Err(error) => {
-                self.problem(file, format!("`{text}`: {error}"));
-                None
-            }
-        }
-    }
-
-    /// A number within bounds.
-    fn number(&mut self, name: &str, file: Option<&Spanned<u64>>, default: u64, within: &RangeInclusive<u64>) -> u64 {
-        let value = file.map_or(default, |value| *value.as_ref());
-        if !within.contains(&value) {
-            self.problem(
-                file,
-                format!("{name} = {value} is out of bounds: use {} to {}", within.start(), within.end()),
-            );
-        }
-        value
-    }
-
-    fn seconds(&mut self, name: &str, file: Option<&Spanned<u64>>, default: u64) -> Duration {
-        Duration::from_secs(self.number(name, file, default, &(1..=86_400)))
-    }
-
-    fn size(&mut self, name: &str, file: Option<&Spanned<u64>>, default: u64, most: u64) -> usize {
-        usize::try_from(self.number(name, file, default, &(1..=most))).unwrap_or(usize::MAX)
-    }
-
-    fn secret(&mut self, file: Option<&Spanned<PathBuf>>) -> Option<SecretString> {
-        let path = file?.as_ref();
-        match std::fs::read_to_string(path) {
-            Ok(text) if !text.trim().is_empty() => Some(SecretString::from(text.trim())),
-            Ok(_) => {
-                self.problem(file, format!("{} is empty: put the secret into it", path.display()));
-                None
-            }
-            Err(error) => {
-                self.problem(file, format!("{} cannot be read: {error}", path.display()));
-                None
-            }
-        }
-    }
-
-    fn config(&mut self, raw: &Raw, over: &Overrides) -> Option<Config> {
-        let listen = self.word(over.listen.as_ref(), "--listen", raw.listen.as_ref(), "127.0.0.1:8080");
-        let mode = self.word(over.mode.as_ref(), "--mode", raw.mode.as_ref(), "enforce");
-        let upstream = self.upstream(&raw.upstream, over);
-        let country = self.country(raw.policies.country.as_ref());
-        let backend = self.word(over.backend.as_ref(), "--backend", raw.models.backend.as_ref(), "auto");
-        let models = &raw.models;
-        let (threads, queue) = self.threads(models);
-        let cache_bytes = self.number("cache_mib", models.cache_mib.as_ref(), 64, &(1..=65_536)) * MIB;
-        let pictures = self.pictures(&raw.limits);
-        let limits = self.limits(&raw.limits, models);
-        let finish_reason = self.finish_reason(raw.verdict.finish_reason.as_ref());
-        let note_place = self.note_place(raw.note.place.as_ref());
-        let audit = self.audit(&raw.audit, over);
-        let admin = self.admin(&raw.admin, over);
-        let log_format = self.word(None, "", raw.log.format.as_ref(), "pretty");
-        Some(Config {
-            listen: listen?,
-            mode: mode?,
-            upstream: upstream?,
-            policies: over.policies.clone().or_else(|| raw.policies.dir.clone()),
-            country,
-            models: over.models.clone().or_else(|| models.dir.clone()),
-            backend: backend?,
-            runtime: over.runtime.clone().or_else(|| models.runtime.clone()),
-            threads,
-            queue,
-            cache_bytes,
-            pictures,
-            limits,
-            include_verdict: raw.verdict.include.unwrap_or(false),
-            finish_reason,
-            note_place: note_place?,
-            audit,
-            admin: admin?,
-            log_format: log_format?,
-            log_filter: raw.log.filter.clone().unwrap_or_else(|| "info".to_owned()),
-        })
-    }
-
-    fn upstream(&mut self, raw: &raw::Upstream, over: &Overrides) -> Option<Upstream> {
-        let url = over.upstream.as_ref().or(raw.url.as_ref().map(Spanned::as_ref));
-        let Some(url) = url else {
-            self.problems.push(format!(
-                "{}: no model server is named: give --upstream URL, or `url` under [upstream], such as http://127.0.0.1:8000/v1",
-                self.path
-            ));
-            return None;
-        };
-        let parsed = url.parse::<http::Uri>().ok().filter(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https"))
-                && uri.host().is_some_and(|host| !host.is_empty())
-                && uri.query().is_none()
-        });
-        let Some(base) = parsed else {
-            let says = format!(
-                "`{url}` is no base URL of a model server: write http:// or https://, a host, and a path such as /v1"
-            );
-            if over.upstream.is_some() {
-                self.problems.push(format!("--upstream: {says}"));
-            } else {
-                self.problem(raw.url.as_ref(), says);
-            }
-            return None;
-        };
-        Some(Upstream {
-            connect_timeout: self.seconds("connect_seconds", raw.connect_seconds.as_ref(), 5),
-            first_byte_timeout: self.seconds("first_byte_seconds", raw.first_byte_seconds.as_ref(), 600),
-            idle_timeout: self.seconds("idle_seconds", raw.idle_seconds.as_ref(), 120),
-            retries: raw.retries.unwrap_or(1).min(5),
-            extra_roots: raw.roots_file.clone(),
-            key: self.secret(raw.key_file.as_ref()),
-            ..Upstream::new(base)
-        })
-    }
-
-    fn country(&mut self, file: Option<&Spanned<String>>) -> Option<Country> {
-        let value = file?;
-        match value.as_ref().parse() {
-            Ok(country) => Some(country),
-            Err(error) => {
-                self.problem(file, error);
-                None
-            }
-        }
-    }
-
-    fn threads(&mut self, models: &raw::Models) -> (usize, usize) {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(4) as u64;
-        let threads = self.size("threads", models.threads.as_ref(), cores, 256);
-        (threads, self.size("queue", models.queue.as_ref(), 256, 65_536))
-    }
-
-    fn pictures(&mut self, limits: &raw::Limits) -> PictureLimits {
-        PictureLimits {
-            bytes: self.size("picture_mib", limits.picture_mib.as_ref(), 20, 1024).saturating_mul(1 << 20),
-            pixels: self.number("picture_megapixels", limits.picture_megapixels.as_ref(), 50, &(1..=1000)) * 1_000_000,
-            count: self.size("pictures", limits.pictures.as_ref(), 16, 1000),
-        }
-    }
-
-    fn limits(&mut self, raw: &raw::Limits, models: &raw::Models) -> Limits {
-        let millis = |number: u64| Duration::from_millis(number);
-        Limits {
-            body: self.size("body_mib", raw.body_mib.as_ref(), 64, 1024).saturating_mul(1 << 20),
-            answer: self.size("answer_mib", raw.answer_mib.as_ref(), 8, 1024).saturating_mul(1 << 20),
-            body_patience: self.seconds("body_seconds", raw.body_seconds.as_ref(), 60),
-            requests: self.size("requests", raw.requests.as_ref(), 512, 100_000),
-            observers: self.size("observers", raw.observers.as_ref(), 64, 100_000),
-            turn: millis(self.number("turn_ms", models.turn_ms.as_ref(), 1500, &(1..=60_000))),
-            piece: millis(self.number("piece_ms", models.piece_ms.as_ref(), 1500, &(1..=60_000))),
-            keep_alive: self.seconds("keep_alive_seconds", raw.keep_alive_seconds.as_ref(), 10),
-            drain: self.seconds("drain_seconds", raw.drain_seconds.as_ref(), 30),
-        }
-    }
-
-    fn finish_reason(&mut self, file: Option<&Spanned<String>>) -> String {
-        let reason = file.map_or("stop", |value| value.as_ref().as_str());
-        if !matches!(reason, "stop" | "content_filter") {
-            self.problem(
-                file,
-                format!("finish_reason `{reason}` is none that clients know: use stop or content_filter"),
-            );
-        }
-        reason.to_owned()
-    }
-
-    fn note_place(&mut self, file: Option<&Spanned<String>>) -> Option<NotePlace> {
-        match file.map_or("before-user", |value| value.as_ref().as_str()) {
-            "before-user" => Some(NotePlace::BeforeUser),
-            "in-user" => Some(NotePlace::InUser),
-            other => {
-                self.problem(file, format!("`{other}` is no place for the note: use before-user or in-user"));
-                None
-            }
-        }
-    }
-
-    fn audit(&mut self, raw: &raw::Audit, over: &Overrides) -> Audit {
-        let days = self.number("retention_days", raw.retention_days.as_ref(), 30, &(1..=3650));
-        let enabled = raw.enabled.unwrap_or(true);
-        let sqlite = over.sqlite.clone().or_else(|| raw.sqlite.clone()).unwrap_or_else(|| PathBuf::from(AUDIT_FILE));
-        Audit {
-            sqlite: enabled.then_some(sqlite),
-            jsonl: raw.jsonl.clone().filter(|_| enabled),
-            queue: self.size("queue", raw.queue.as_ref(), 8192, 1_000_000),
-            retention: Duration::from_secs(days * 86_400),
-            contents: raw.contents.unwrap_or(false),
-        }
-    }
-
-    fn admin(&mut self, raw: &raw::Admin, over: &Overrides) -> Option<Admin> {
-        let listen: SocketAddr =
-            self.word(over.admin_listen.as_ref(), "--admin-listen", raw.listen.as_ref(), "127.0.0.1:9090")?;
-        let token = self.secret(raw.token_file.as_ref());
-        if !listen.ip().is_loopback() && token.is_none() {
-            self.problem(
-                raw.listen.as_ref(),
-                format!("the admin listener {listen} can be reached from outside: give [admin] a token_file"),
-            );
-            return None;
-        }
-        Some(Admin { listen, token })
+        Reader::new(path, text).read(&raw, over).map_err(Problems)
     }
 }
 

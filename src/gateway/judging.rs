@@ -76,7 +76,7 @@ pub async fn look_at(
             Next::Repair(_) => answer.give_up(),
             Next::Correct(_) | Next::Refuse(_) => answer.worded(""),
             Next::Release(_) | Next::Say(_) => {}
-            Next::Wait | Next::Done => return Some(answer.verdict()),
+            Next::Wait | Next::Done => return Some(about(&understood.at_stake(), answer.verdict())),
         }
     }
 }
@@ -245,12 +245,7 @@ impl Watch {
 
     /// Records what was said about the answers, all choices together.
     pub(super) fn conclude(&self, verdicts: Vec<Verdict>) -> Verdict {
-        let mut verdict = together(verdicts);
-        if self.at_stake.is_empty() && verdict.outcome == Outcome::Breached {
-            // The answer was held against the likeliest norm to see whether it lectures. What is not at stake cannot be breached.
-            verdict.outcome = Outcome::Kept;
-            verdict.breached.clear();
-        }
+        let verdict = about(&self.at_stake, together(verdicts));
         let (scores, over_warned) = match verdict.outcome {
             Outcome::Declined => (Scores::default(), None),
             Outcome::Unguarded
@@ -265,6 +260,16 @@ impl Watch {
         self.exchange.answered(&verdict, scores, over_warned);
         verdict
     }
+}
+
+/// The verdict as far as it is about norms at stake. Where none is, the answer was held against the likeliest one to see whether it lectures; what is
+/// not at stake cannot be breached.
+fn about(at_stake: &[NormId], mut verdict: Verdict) -> Verdict {
+    if at_stake.is_empty() && verdict.outcome == Outcome::Breached {
+        verdict.outcome = Outcome::Kept;
+        verdict.breached.clear();
+    }
+    verdict
 }
 
 /// One verdict for all choices: the gravest outcome, every breach, every judgement.

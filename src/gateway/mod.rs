@@ -8,6 +8,7 @@ mod chat;
 mod error;
 mod exchange;
 mod judging;
+mod keep_alive;
 mod observe;
 mod outgoing;
 mod pass;

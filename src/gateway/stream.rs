@@ -4,16 +4,12 @@
 //! answer short are events made anew, with the envelope of the last one that came.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, header};
 use http_body_util::BodyExt;
-use hyper::body::{Body as HttpBody, Frame};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Sleep};
 
 use crate::domain::{Coverage, Ended, StreamGuard};
 use crate::guard::{Answer, RepairRequest};
@@ -27,6 +23,7 @@ use super::body::{self, Body, BoxError};
 use super::error::Error;
 use super::exchange::Exchange;
 use super::judging::{Seen, Understood, Watch};
+use super::keep_alive::KeptAlive;
 use super::observe::EVENT_LIMIT;
 
 /// The most choices of one answer that are watched over: `n` goes to 128 in OpenAI's description.
@@ -61,33 +58,7 @@ pub(super) fn guarded(response: Response<Body>, plan: Plan) -> Response<Body> {
             () = Guarded::new(plan, to_client).run(upstream) => {}
         }
     });
-    let body = KeptAlive { frames: from_guard, patience: keep_alive, timer: Box::pin(tokio::time::sleep(keep_alive)) };
-    Response::from_parts(head, BodyExt::boxed_unsync(body))
-}
-
-/// The client's side: frames from the guard, and a comment where none came for a while.
-struct KeptAlive {
-    frames: mpsc::Receiver<Result<Bytes, BoxError>>,
-    patience: std::time::Duration,
-    timer: Pin<Box<Sleep>>,
-}
-
-impl HttpBody for KeptAlive {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let (ready, frame) = match self.frames.poll_recv(cx) {
-            Poll::Ready(frame) => (true, frame),
-            Poll::Pending => (self.timer.as_mut().poll(cx).is_ready(), Some(Ok(sse::comment("comity")))),
-        };
-        if !ready {
-            return Poll::Pending;
-        }
-        let next = Instant::now() + self.patience;
-        self.timer.as_mut().reset(next);
-        Poll::Ready(frame.map(|frame| frame.map(Frame::data)))
-    }
+    Response::from_parts(head, KeptAlive::body(from_guard, keep_alive))
 }
 
 /// One choice on its way.

@@ -7,39 +7,8 @@ use crate::domain::{
     Fallback, GuardPlan, Judgement, NormId, NormJudgement, Outcome, StreamGuard, Unavailable, Verdict,
 };
 
+use super::next::{Next, RepairRequest};
 use super::pieces::first;
-
-/// What the machine needs next.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Next {
-    /// More of the model's answer, or its end: [`Answer::push`], [`Answer::finish`].
-    Wait,
-    /// A judgement of this piece, which comes with the one before it for its context: [`Answer::judged`].
-    Judge(String),
-    /// The model's answer may be shown up to this byte offset. Offsets only grow.
-    Release(usize),
-    /// A repaired answer: [`Answer::repaired`]. Nothing more of the model's own answer is wanted.
-    Repair(RepairRequest),
-    /// The words of a correction that names these norms, in the person's language: [`Answer::worded`].
-    Correct(Vec<NormId>),
-    /// The words of a refusal that names these norms, in the person's language: [`Answer::worded`].
-    Refuse(Vec<NormId>),
-    /// This is to be shown after what was released, in place of the rest of the model's answer.
-    Say(String),
-    /// Nothing: [`Answer::verdict`] is final.
-    Done,
-}
-
-/// What a repair is asked with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RepairRequest {
-    /// What the client has already been shown; the repaired answer goes on from here. Empty: it replaces the whole answer.
-    pub shown: String,
-    /// The model's own answer as far as it is known, the breach included.
-    pub draft: String,
-    /// The norms that it breached.
-    pub breached: Vec<NormId>,
-}
 
 #[derive(Debug, Clone, PartialEq)]
 enum Phase {
@@ -204,6 +173,10 @@ impl Answer {
             (true, true) => Outcome::Unverified,
             (true, false) => Outcome::Kept,
         }
+    }
+
+    fn outcome_broken_off(&self) -> Outcome {
+        if self.breached.is_empty() { Outcome::Unverified } else { Outcome::Breached }
     }
 
     /// How far the draft may be shown now.
@@ -420,12 +393,9 @@ impl Answer {
     pub fn verdict(&self) -> Verdict {
         let outcome = match self.phase {
             Phase::Done(outcome) => outcome,
+            // It broke off.
             Phase::Draft | Phase::Repairing { .. } | Phase::Checking | Phase::Wording { .. } | Phase::Saying { .. } => {
-                if self.breached.is_empty() {
-                    Outcome::Unverified
-                } else {
-                    Outcome::Breached
-                }
+                self.outcome_broken_off()
             }
         };
         let shown_draft = self.draft_judgements.iter().filter(|(start, _)| {

@@ -4,7 +4,9 @@
 //! ([`Next`]) and is told the result, so that it can be tested without a runtime and without a model.
 
 mod answer;
+mod next;
 mod pieces;
 
-pub use answer::{Answer, Next, RepairRequest};
+pub use answer::Answer;
+pub use next::{Next, RepairRequest};
 pub use pieces::pieces;

@@ -4,4 +4,4 @@ mod answer;
 mod summary;
 
 pub use answer::{over_warned, scores};
-pub use summary::{Method, Summary, summarize};
+pub use summary::{Method, Summary, Tally, summarize};

@@ -30,30 +30,63 @@ pub struct Summary {
     pub method: Method,
 }
 
-/// Sums up values in 0..=1; `None` where there are none. What is no number does not count; what lies outside counts as the nearest end.
+/// Sums up values in 0..=1; `None` where there are none: see [`Tally`].
+#[must_use]
+pub fn summarize(values: &[f32]) -> Option<Summary> {
+    let mut tally = Tally::default();
+    for value in values {
+        tally.add(f64::from(*value));
+    }
+    tally.summary()
+}
+
+/// A [`Summary`] in the making, in the same few bytes for any number of values (Welford's method).
 ///
 /// Where every value is 0 or 1, their mean is a share and the interval is Wilson's, which holds for few values and near the ends, too. Otherwise it is
 /// Student's for a mean, cut at 0 and 1. Values that are all alike, a single one among them, say nothing of how far others would lie apart: there, too,
 /// it is Wilson's, which is the widest that values of this mean could need.
-#[must_use]
-pub fn summarize(values: &[f32]) -> Option<Summary> {
-    let values: Vec<f64> =
-        values.iter().filter(|value| !value.is_nan()).map(|value| f64::from(value.clamp(0.0, 1.0))).collect();
-    if values.is_empty() {
-        return None;
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tally {
+    n: usize,
+    mean: f64,
+    /// The sum of the squared distances from the mean.
+    squares: f64,
+    /// The smallest and the largest value.
+    ends: Option<(f64, f64)>,
+    /// Whether a value lies between 0 and 1.
+    between: bool,
+}
+
+impl Tally {
+    /// Adds a value. What is no number does not count; what lies outside 0..=1 counts as the nearest end.
+    pub fn add(&mut self, value: f64) {
+        if value.is_nan() {
+            return;
+        }
+        let value = value.clamp(0.0, 1.0);
+        self.n += 1;
+        let distance = value - self.mean;
+        self.mean += distance / count(self.n);
+        self.squares += distance * (value - self.mean);
+        let (least, most) = self.ends.unwrap_or((value, value));
+        self.ends = Some((least.min(value), most.max(value)));
+        self.between |= value > 0.0 && value < 1.0;
     }
-    let count = count(values.len());
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let share = values.iter().all(|value| *value <= 0.0 || *value >= 1.0);
-    let alike = values.windows(2).all(|pair| matches!(pair, [a, b] if a.total_cmp(b).is_eq()));
-    let (method, (low, high)) = if share || alike {
-        (Method::Wilson, wilson(mean, count))
-    } else {
-        (Method::Student, student(mean, squares, count))
-    };
-    let [mean, low, high] = [mean, low.max(0.0), high.min(1.0)].map(narrow);
-    Some(Summary { n: values.len(), mean, low: low.min(mean), high: high.max(mean), method })
+
+    /// What the values tell; `None` where there were none.
+    #[must_use]
+    pub fn summary(&self) -> Option<Summary> {
+        let (least, most) = self.ends?;
+        let n = count(self.n);
+        let alike = least.total_cmp(&most).is_eq();
+        let (method, (low, high)) = if alike || !self.between {
+            (Method::Wilson, wilson(self.mean, n))
+        } else {
+            (Method::Student, student(self.mean, self.squares, n))
+        };
+        let [mean, low, high] = [self.mean.clamp(least, most), low.max(0.0), high.min(1.0)].map(narrow);
+        Some(Summary { n: self.n, mean, low: low.min(mean), high: high.max(mean), method })
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 values")]

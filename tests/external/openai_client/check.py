@@ -1,0 +1,350 @@
+"""What the real OpenAI client makes of Comity: check.py BINARY REPOSITORY."""
+
+import asyncio
+import base64
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from pathlib import Path
+
+import openai
+from pydantic import BaseModel
+
+from model_server import CHOPSTICKS, CLOCK, PLAIN, SAFE_START, SCRIPT, ModelServer, completion
+
+PATIENCE = 120  # seconds: the longest that anything here may take on a slow machine
+
+SETTINGS = """
+listen = "127.0.0.1:0"
+mode = "{mode}"
+[upstream]
+url = "{upstream}"
+connect_seconds = 5
+first_byte_seconds = 60
+[models]
+turn_ms = 60000
+piece_ms = 60000
+[admin]
+listen = "127.0.0.1:0"
+[audit]
+sqlite = "{audit}"
+[log]
+format = "json"
+"""
+
+
+class Comity:
+    """A running `comity serve`, from its own binary, in a process of its own."""
+
+    def __init__(self, name, mode, upstream):
+        self.audit = FOLDER / f"{name}.sqlite"
+        settings = FOLDER / f"{name}.toml"
+        settings.write_text(SETTINGS.format(mode=mode, upstream=upstream, audit=self.audit))
+        command = [BINARY, "serve", "--config", str(settings), "--models", str(REPOSITORY / "models")]
+        # What the caller's environment says about a server must not reach this one; the choice of an engine may.
+        kept = ("COMITY_BACKEND",)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("COMITY_") or name in kept}
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment)
+        self.address, self.log, self.ready = None, [], threading.Event()
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        for line in self.process.stderr:
+            self.log.append(line.decode(errors="replace"))
+            found = re.search(r'"listen":"127\.0\.0\.1:(\d+)"', self.log[-1])
+            if found:
+                self.address = f"127.0.0.1:{found[1]}"
+                self.ready.set()
+        self.ready.set()
+
+    def wait(self):
+        if not self.ready.wait(PATIENCE) or self.address is None:
+            raise RuntimeError("comity did not start:\n" + "".join(self.log))
+
+    @property
+    def settings(self):
+        return {"base_url": f"http://{self.address}/v1", "api_key": "sk-of-the-client", "timeout": PATIENCE, "max_retries": 0}
+
+    @property
+    def client(self):
+        return openai.OpenAI(**self.settings)
+
+    def raw(self, method, path, body=None, headers=()):
+        """A request without any client library: status, headers, bytes."""
+        connection = http.client.HTTPConnection(self.address, timeout=PATIENCE)
+        try:
+            connection.request(method, path, body, {"content-type": "application/json", **dict(headers)})
+            response = connection.getresponse()
+            return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+        finally:
+            connection.close()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait(10)
+
+
+def picture(question=CLOCK, file="clock.jpg"):
+    data = base64.b64encode((REPOSITORY / "examples/pictures" / file).read_bytes()).decode()
+    url = f"data:image/jpeg;base64,{data}"
+    return [{"role": "user", "content": [{"type": "text", "text": question}, {"type": "image_url", "image_url": {"url": url}}]}]
+
+
+def text(question):
+    return [{"role": "user", "content": question}]
+
+
+def same(found, expected, what):
+    assert found == expected, f"{what}: found {found!r}, expected {expected!r}"
+
+
+def within(part, whole, what):
+    assert part in whole, f"{what}: {part!r} is not in {whole!r}"
+
+
+def four_keys(error):
+    same(sorted(error), ["code", "message", "param", "type"], "the error's keys")
+
+
+def check_an_answer_about_a_picture_is_repaired():
+    MODEL.take()
+    raw = GUARD.client.chat.completions.with_raw_response.create(model="scripted", messages=picture())
+    choice = raw.parse().choices[0]
+    same((choice.message.content, choice.finish_reason), (SCRIPT[CLOCK][1], "stop"), "the answer")
+    same((raw.headers["comity-decision"], raw.headers["x-request-id"]), ("rewrite", "req-scripted"), "the headers")
+    assert raw.headers["comity-record"] and raw.headers["comity-policy"], "the record and the policy are named"
+    (_, headers, taught), (_, _, repair) = MODEL.take()
+    within("Cultural note", json.loads(taught)["messages"][0]["content"], "the first request has the note")
+    same(json.loads(taught)["messages"][1:], picture(), "the conversation is kept")
+    same(json.loads(repair)["messages"][-2]["content"], SCRIPT[CLOCK][0], "the second request has the draft")
+    same({name.lower(): value for name, value in headers.items()}["authorization"], "Bearer sk-of-the-client", "the client's key")
+
+
+def check_where_nothing_is_at_stake_bytes_are_kept():
+    MODEL.take()
+    sent = b'{ "model":"scripted","x":1.50, "messages":[{"content":"%s","role":"user"}] }' % PLAIN.encode()
+    status, headers, body = GUARD.raw("POST", "/v1/chat/completions", sent)
+    same((status, headers["comity-decision"], body), (200, "pass", completion(SCRIPT[PLAIN][0])), "the answer")
+    same([body for _, _, body in MODEL.take()], [sent], "what the model server got")
+
+
+def check_a_plain_answer_is_read_by_the_client():
+    answer = GUARD.client.chat.completions.create(model="scripted", messages=text(PLAIN))
+    same((answer.choices[0].message.content, answer.usage.total_tokens), (SCRIPT[PLAIN][0], 33), "the answer")
+
+
+def check_a_stream_is_cut_before_the_breach_and_goes_on_repaired():
+    stream = GUARD.client.chat.completions.create(model="scripted", messages=text(CHOPSTICKS), stream=True)
+    said, finishes = "", []
+    for chunk in stream:
+        for choice in chunk.choices:
+            assert choice.delta is not None, "a choice has a delta"
+            said += choice.delta.content or ""
+            finishes += [choice.finish_reason] if choice.finish_reason else []
+    assert said.startswith(SAFE_START), f"what holds is shown: {said!r}"
+    assert "upright" not in said, f"the breach is not shown: {said!r}"
+    within(SCRIPT[CHOPSTICKS][1], said, "the repair")
+    same(finishes, ["stop"], "how it finishes")
+
+
+def check_a_stream_about_a_picture_is_repaired():
+    stream = GUARD.client.chat.completions.create(model="scripted", messages=picture(), stream=True)
+    said = "".join(choice.delta.content or "" for chunk in stream for choice in chunk.choices)
+    same(said.strip(), SCRIPT[CLOCK][1], "the answer")
+
+
+def check_a_stream_where_nothing_is_at_stake_is_kept_with_its_usage():
+    stream = GUARD.client.chat.completions.create(
+        model="scripted", messages=text(PLAIN), stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+    said = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+    same((said, chunks[-1].usage.total_tokens), (SCRIPT[PLAIN][0], 33), "the answer and its usage")
+
+
+def check_the_async_client_gets_the_same():
+    async def both():
+        async with openai.AsyncOpenAI(**GUARD.settings) as client:
+            whole = client.chat.completions.create(model="scripted", messages=picture())
+            stream = client.chat.completions.create(model="scripted", messages=text(CHOPSTICKS), stream=True)
+            whole, stream = await asyncio.wait_for(asyncio.gather(whole, stream), PATIENCE)
+            said = ""
+            async for chunk in stream:
+                said += "".join(choice.delta.content or "" for choice in chunk.choices)
+            return whole.choices[0].message.content, said
+
+    whole, said = asyncio.run(both())
+    same(whole, SCRIPT[CLOCK][1], "the whole answer")
+    within(SCRIPT[CHOPSTICKS][1], said, "the stream")
+
+
+def check_the_stream_helper_does_not_raise():
+    for messages, repaired in ((picture(), SCRIPT[CLOCK][1]), (text(CHOPSTICKS), SCRIPT[CHOPSTICKS][1])):
+        with GUARD.client.chat.completions.stream(model="scripted", messages=messages) as stream:
+            kinds = {event.type for event in stream}
+            final = stream.get_final_completion()
+        within("content.done", kinds, "the helper's events")
+        within(repaired, final.choices[0].message.content, "the answer")
+        same(final.choices[0].finish_reason, "stop", "how it finishes")
+
+
+class Advice(BaseModel):
+    advice: str
+
+
+def check_parse_reads_a_repaired_answer():
+    answer = GUARD.client.chat.completions.parse(model="scripted", messages=picture(), response_format=Advice)
+    same(answer.choices[0].message.parsed, Advice(advice=SCRIPT[CLOCK][1]), "the parsed answer")
+
+
+def check_the_verdict_is_read_by_the_client():
+    asks = {"extra_headers": {"comity-verdict": "include"}}
+    answer = GUARD.client.chat.completions.create(model="scripted", messages=picture(), **asks)
+    moderation = answer.model_dump()["moderation"]
+    for side in ("input", "output"):
+        same(moderation[side]["type"], "moderation_results", f"{side}: its type")
+        same(moderation[side]["results"][0]["categories"]["culture/CN/clock-as-gift"], True, f"{side}: the norm")
+    plain = GUARD.client.chat.completions.create(model="scripted", messages=picture())
+    same(plain.model_dump().get("moderation"), None, "without asking there is no verdict")
+
+
+def check_the_verdict_of_a_stream_comes_before_its_end():
+    asks = {"extra_headers": {"comity-verdict": "include"}}
+    with GUARD.client.chat.completions.stream(model="scripted", messages=text(CHOPSTICKS), **asks) as stream:
+        chunks = [event.chunk for event in stream if event.type == "chunk"]
+        stream.get_final_completion()
+    same(chunks[-1].choices, [], "the last chunk's choices")
+    flagged = chunks[-1].model_dump()["moderation"]["output"]["results"][0]["categories"]
+    same(flagged["culture/JP/chopsticks-upright"], True, "the norm")
+
+
+def check_a_country_can_be_named():
+    MODEL.take()
+    asks = {"model": "scripted", "messages": text(CHOPSTICKS), "extra_headers": {"comity-country": "DE"}}
+    raw = GUARD.client.chat.completions.with_raw_response.create(**asks)
+    same((raw.headers["comity-decision"], raw.parse().choices[0].message.content), ("pass", SCRIPT[CHOPSTICKS][0]), "in Germany")
+    ((_, headers, _),) = MODEL.take()
+    assert not any(name.lower().startswith("comity-") for name in headers), f"Comity's own headers stay here: {headers}"
+
+
+def check_broken_json_is_refused_in_openai_form():
+    status, headers, body = GUARD.raw("POST", "/v1/chat/completions", b'{"model":"scripted","messages":[')
+    error = json.loads(body)["error"]
+    four_keys(error)
+    same((status, error["type"], error["code"]), (400, "invalid_request_error", "invalid_json"), "the error")
+    same(headers["content-type"], "application/json", "the content type")
+
+
+def check_an_unknown_country_is_refused():
+    try:
+        GUARD.client.chat.completions.create(model="scripted", messages=text(PLAIN), extra_headers={"comity-country": "Atlantis"})
+    except openai.BadRequestError as error:
+        same((error.code, error.param), ("unknown_country", "comity-country"), "the error")
+        four_keys(error.body)
+    else:
+        raise AssertionError("nothing was raised")
+
+
+def check_the_model_servers_own_error_passes():
+    try:
+        GUARD.client.chat.completions.create(model="overworked", messages=text(PLAIN))
+    except openai.RateLimitError as error:
+        same((error.code, error.body["message"]), ("rate_limit_exceeded", "Slow down."), "the error")
+    else:
+        raise AssertionError("nothing was raised")
+
+
+def check_a_model_server_that_is_down_is_said_to_be():
+    for stream in (False, True):
+        try:
+            DOWN.client.chat.completions.create(model="scripted", messages=text(PLAIN), stream=stream)
+        except openai.InternalServerError as error:
+            same((error.status_code, error.code, error.type), (502, "upstream_unavailable", "server_error"), "the error")
+            assert int(error.response.headers["retry-after"]) > 0, "it says when to try again"
+            four_keys(error.body)
+        else:
+            raise AssertionError("nothing was raised")
+
+
+def check_other_endpoints_pass_through():
+    MODEL.take()
+    raw = GUARD.client.models.with_raw_response.list()
+    same([model.id for model in raw.parse()], ["scripted"], "the models")
+    same(raw.headers["comity-decision"], "unguarded", "the decision")
+    same([path for path, _, _ in MODEL.take()], ["/v1/models"], "what the model server got")
+
+
+def check_shadow_leaves_the_bytes():
+    MODEL.take()
+    sent = json.dumps({"messages": picture(), "model": "scripted"}, indent=1).encode()
+    status, headers, body = SHADOW.raw("POST", "/v1/chat/completions", sent, {"comity-verdict": "include"}.items())
+    same((status, headers["comity-decision"], body), (200, "shadow", completion(SCRIPT[CLOCK][0])), "the answer")
+    same([body for _, _, body in MODEL.take()], [sent], "what the model server got")
+    stream = SHADOW.client.chat.completions.create(model="scripted", messages=text(CHOPSTICKS), stream=True)
+    same("".join(choice.delta.content or "" for chunk in stream for choice in chunk.choices), SCRIPT[CHOPSTICKS][0], "the stream")
+
+
+def check_shutdown_is_clean_and_the_audit_tells_it_all():
+    same([server.stop() for server in (SHADOW, GUARD)], [0, 0], "the exit codes")
+    command = [BINARY, "audit", "report", "--audit", str(SHADOW.audit), "--by", "norm", "--format", "json"]
+    rows = {row["key"]: row for row in json.loads(subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE).stdout)}
+    within("CN/clock-as-gift", rows, "the norms of the shadow's audit")
+    within("JP/chopsticks-upright", rows, "the norms of the shadow's audit")
+    same([row["repaired"] for row in rows.values()], [0] * len(rows), "repairs in shadow")
+    words = ("hundred-day", "chopsticks standing", "sk-of-the-client")
+    logged = [line for server in (SHADOW, GUARD, DOWN) for line in server.log if any(word in line for word in words)]
+    same(logged, [], "log lines with words of a conversation or a key")
+
+
+def closed_port():
+    """A port that nothing listens on. It stays bound, so that nobody else takes it."""
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    return holder, f"http://127.0.0.1:{holder.getsockname()[1]}/v1"
+
+
+def run(checks):
+    failed = 0
+    for name, check in checks:
+        try:
+            check()
+        except Exception:  # a check that fails in whatever way must not hide the others
+            failed += 1
+            print(f"FAILED {name}\n{traceback.format_exc()}", flush=True)
+        else:
+            print(f"ok     {name}", flush=True)
+    print(f"openai {openai.__version__}: {len(checks) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    BINARY, REPOSITORY = sys.argv[1], Path(sys.argv[2])
+    CHECKS = [(name.removeprefix("check_").replace("_", " "), check) for name, check in list(globals().items()) if name.startswith("check_")]
+    with tempfile.TemporaryDirectory() as folder:
+        FOLDER = Path(folder)
+        MODEL, (HOLDER, NOBODY) = ModelServer(), closed_port()
+        servers = []
+        try:
+            for arguments in (("guard", "enforce", MODEL.url), ("shadow", "shadow", MODEL.url), ("down", "enforce", NOBODY)):
+                servers.append(Comity(*arguments))
+            GUARD, SHADOW, DOWN = servers
+            for server in servers:
+                server.wait()
+            status = run(CHECKS)
+        finally:
+            for server in servers:
+                server.stop()
+    sys.exit(status)
