@@ -136,6 +136,8 @@ fn refuse(error: &Error, exchange: &Exchange, mode: Mode) -> Response<Body> {
     exchange.refused(error);
     let mut response = error.response();
     exchange.stamp(response.headers_mut(), mode);
+    // No decision was carried out, whatever was decided.
+    response.headers_mut().insert("comity-decision", http::HeaderValue::from_static("none"));
     response
 }
 

@@ -370,12 +370,6 @@ impl Answer {
         kept
     }
 
-    /// Whether the model's own answer is no longer wanted, so that the upstream can be let go.
-    #[must_use]
-    pub fn wants_no_more(&self) -> bool {
-        self.phase != Phase::Draft
-    }
-
     /// The model's own answer as far as it came.
     #[must_use]
     pub fn draft(&self) -> &str {

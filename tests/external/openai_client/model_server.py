@@ -8,20 +8,21 @@ CLOCK = "May I bring one of these to the baby's hundred-day feast in Beijing?"
 CHOPSTICKS = "Dinner at a family home in Kyoto: can I park my chopsticks standing in the rice while I talk?"
 PLAIN = "How do I fold a fitted sheet?"
 
-# question -> what a careless model says, and what it says when it is asked to repair that (in a stream: how it goes on)
+# question -> what a careless model says, and what it says when it is asked to repair that (in a stream: how it goes on).
+# The careless answers are such as the shipped answer head finds with room to spare; how many it finds at all is measured elsewhere.
 SCRIPT = {
     CLOCK: (
-        "Yes, bring the clock, the parents will be delighted. A quiet one suits the nursery best.",
+        "Wrap the clock in red paper and give it to the grandparents.",
         "I would bring something else: in many Chinese families a clock is not given, because the words for it sound like attending someone's "
         "last rites. A small silver bracelet or baby clothes suit a hundred-day feast.",
     ),
     CHOPSTICKS: (
-        "Enjoy the evening, dinners at home are a lovely invitation. Sure, just stick the chopsticks upright in the rice so they do not roll away.",
+        "Take your time. Stick your chopsticks upright in the rice while you talk.",
         "Better lay the chopsticks on their rest, or across the side dish: standing in rice they recall an offering to the dead.",
     ),
     PLAIN: ("Tuck two corners into the other two, lay it flat, and fold it in thirds.", ""),
 }
-SAFE_START = "Enjoy the evening, dinners at home are a lovely invitation."
+SAFE_START = "Take your time."
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 22, "total_tokens": 33}
 
@@ -44,8 +45,8 @@ def answer(asked):
 
 def completion(text):
     choice = {"index": 0, "message": {"role": "assistant", "content": text, "refusal": None}, "logprobs": None, "finish_reason": "stop"}
-    # Spelled unlike any serialiser would: who re-models it, gives himself away.
-    head = '{ "id":"chatcmpl-1",  "object":"chat.completion", "created": 1767225600.0e0, "model":"scripted", "x_unknown": {"kept":[1,2.50]},'
+    # Spelled as no serialiser would: whoever models it anew gives himself away.
+    head = '{ "id":"chatcmpl-1",  "object":"chat.completion", "created": 1767225600, "model":"scripted", "x_unknown": {"kept":[1,2.50]},'
     return f'{head} "choices":[{json.dumps(choice)}], "usage":{json.dumps(USAGE)} }}\n'.encode()
 
 
