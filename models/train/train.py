@@ -27,6 +27,9 @@ from features import MODELS, PASSAGE, QUERY, Encoder, Labels, Norm, Turn, near
 from forms import ANSWER_HEAD, NORM_HEAD, Fitted, Form, design, export, fit, platt
 
 ALARMS = 0.08        # the share of harmless questions that may be flagged
+# The share of harmless answers that may be called a breach. It may be larger: an answer is judged only where a norm is at stake, and an alarm costs one more
+# call of the model, which is asked to change as little as it can; a missed breach reaches the reader.
+ANSWER_ALARMS = 0.15
 SAMPLES = 3          # label distributions drawn for each question with a picture
 OTHER = 0.5          # weight of a norm of the same country that the question is not about
 SAME_CUSTOM = 0.5    # two norms of a country nearer than this may say the same; none is a negative for the other
@@ -43,6 +46,7 @@ ANSWER_FORMS = [
     Form("+ manner, logistic", ("cosines", "evidence", "answer_middle"), 0, 0.003),
     Form("+ manner and answer, logistic", ("cosines", "evidence", "answer_middle", "answer"), 0, 0.003),
     Form("+ manner, answer and products, logistic", ("cosines", "evidence", "answer_middle", "answer", "answer*norm")),
+    Form("+ manner, answer, and answer less question, logistic", ("cosines", "evidence", "answer_middle", "answer", "answer-query")),
     Form("+ manner and answer, networks", ("cosines", "evidence", "answer_middle", "answer"), 24, 1.0),
 ]
 
@@ -56,7 +60,7 @@ class Pairs:
     weight: np.ndarray
     item: np.ndarray      # number of the question or answer
     fold: np.ndarray      # bit k is set: the question or the norm is of fold k
-    home: np.ndarray      # the fold of the question or answer
+    home: np.ndarray      # the same for the row's own norm: what must be unseen when the question or answer is judged
     own: np.ndarray       # the norm is the one the row was written for
     listed: np.ndarray    # the norm's `see`, `asks` and `answers` are used
     judged: np.ndarray    # counts in the figures
@@ -84,7 +88,7 @@ class Workshop:
             "answer": np.mean([encode(PASSAGE, a) for a in answers], axis=0),
             "answer_middle": np.mean([encode.middle(PASSAGE, a) for a in answers], axis=0),
         }
-        self.fold_of = {source: k for k, source in enumerate(sorted({q["source"] for q in data.queries}))}
+        self.fold_of = {source: k for k, source in enumerate(sorted({row["source"] for row in data.queries + data.answers}))}
         self.here = collections.defaultdict(list)
         for name, norm in data.norms.items():
             self.here[norm["country"]].append(name)
@@ -138,7 +142,7 @@ def norm_pairs(shop: Workshop) -> Pairs:
                          "evidence": features.norm_evidence(turn, norm, shop.centres["query"], listed)},
                         {"probability": own and q["at_stake"]},
                         weight=(1.0 if own else OTHER) / samples / 2, item=item, own=own, listed=listed,
-                        fold=shop.bits(q, name), home=shop.fold_of[q["source"]],
+                        fold=shop.bits(q, name), home=shop.bits(q, q["norm"]),
                         judged=at_home and sample == 0,
                     )
     return rows.pairs()
@@ -160,7 +164,7 @@ def answer_pairs(shop: Workshop) -> Pairs:
                      "evidence": features.answer_evidence(turn, norm, answer, shop.centres["answer"], listed)},
                     {"breaches": own and a["breaches"], "aware": own and a["aware"], "educates": own and a["educates"], "helpful": a["helpful"]},
                     weight=(1.0 if own else OTHER) / 2, item=item, own=own, listed=listed,
-                    fold=shop.bits(a, name), home=shop.fold_of[a["source"]], judged=own,
+                    fold=shop.bits(a, name), home=shop.bits(a, a["norm"]), judged=own,
                 )
     return rows.pairs()
 
@@ -168,8 +172,8 @@ def answer_pairs(shop: Workshop) -> Pairs:
 def held_out(head, form: Form, pairs: Pairs, output: str, centres: dict, train=None) -> np.ndarray:
     """Logits for every row from a model that saw nothing that the same hand wrote: neither its questions nor its norms."""
     x, logits = design(head, form, pairs.inputs, centres), np.zeros(len(pairs.item))
-    for k in range(pairs.home.max() + 1):
-        known, unknown = (pairs.fold >> k) & 1 == 0, pairs.home == k
+    for home in np.unique(pairs.home):
+        known, unknown = pairs.fold & home == 0, pairs.home == home
         if train is not None:
             known &= train
         logits[unknown] = fit(form, x[known], pairs.y[output][known], pairs.weight[known]).logits(x[unknown])
@@ -270,11 +274,14 @@ def train_answer_head(shop: Workshop, out: str) -> None:
         models[output] = fit(form, x, pairs.y[output], pairs.weight)
         models[output].platt = numbers
         errors[output] = round(measure.calibration_error(p[use], pairs.y[output][use]), 4)
-        harmless = np.sort(p[use & ~pairs.y[output]])[::-1]
-        thresholds[output] = round(float(np.nextafter(harmless[int(ALARMS * len(harmless))], 1)), 3) if output == "breaches" else 0.5
-    figures = {"held_out_auc": rounded(aucs), "calibration_error": errors, "answers": len(shop.data.answers)}
-    hit = [logits_p for logits_p in calibrate(pairs, logits["breaches"], "breaches")[1][use & pairs.y["breaches"]] >= thresholds["breaches"]]
-    figures["held_out_breach_recall"] = round(float(np.mean(hit)), 3)
+        thresholds[output] = 0.5
+        if output == "breaches":
+            truth = pairs.y[output][use]
+            harmless = np.sort(p[use][~truth])[::-1]
+            thresholds[output] = round(float(np.nextafter(harmless[int(ANSWER_ALARMS * len(harmless))], 1)), 3)
+            flagged = p[use] >= thresholds[output]
+            breach = {"recall": float(flagged[truth].mean()), "alarms": float(flagged[~truth].mean())}
+    figures = {"held_out_auc": rounded(aucs), "held_out_breaches": rounded(breach), "calibration_error": errors, "answers": len(shop.data.answers)}
     folder = os.path.join(out, "answer-head")
     os.makedirs(folder, exist_ok=True)
     export(ANSWER_HEAD, form, models, shop.centres, os.path.join(folder, "answer-head.onnx"))

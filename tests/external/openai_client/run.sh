@@ -3,17 +3,25 @@
 #
 #   tests/external/openai_client/run.sh target/release/comity
 #
-# The client is installed into a virtual environment under target/. Needs: python3 with venv and pip. PYTHON=... names another interpreter.
+# The client is installed under target/, into a virtual environment or, where Python has no venv, into a folder. Needs: python3 with pip.
+# PYTHON=... names another interpreter.
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd -- "$here/../../.." && pwd)
 binary=${1:?"name the comity binary, such as target/release/comity"}
 binary=$(cd -- "$(dirname -- "$binary")" && pwd)/$(basename -- "$binary")
-venv=$root/target/openai-client
+home=$root/target/openai-client
+python=${PYTHON:-python3}
+install=(-m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt")
 
-if ! "$venv/bin/python" -c '' 2>/dev/null; then
-    "${PYTHON:-python3}" -m venv "$venv"
+if "$home/venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv "$home/venv" >/dev/null 2>&1; then
+    python=$home/venv/bin/python
+    "$python" "${install[@]}"
+else
+    rm -rf "$home"
+    "$python" "${install[@]}" --target "$home/packages"
+    export PYTHONPATH=$home/packages
 fi
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
-exec timeout --kill-after=10 600 "$venv/bin/python" "$here/check.py" "$binary" "$root"
+export PYTHONDONTWRITEBYTECODE=1
+exec timeout --kill-after=10 600 "$python" "$here/check.py" "$binary" "$root"
