@@ -154,6 +154,9 @@ impl Classifier {
         deadline: Instant,
     ) -> Findings {
         let Some(live) = &self.live else { return Findings::Unknown(Unavailable::Off) };
+        if norms.is_empty() {
+            return Findings::Known { findings: Vec::new(), threshold: self.card.at_stake };
+        }
         let found = live.read_named(&self.card, query, shows, norms, deadline);
         match timeout_at(deadline, found).await.unwrap_or(Err(Unavailable::Late)) {
             Ok(findings) => Findings::Known { findings, threshold: self.card.at_stake },

@@ -304,3 +304,13 @@ fn work_may_move_between_threads() {
     moves(classifier.judge_seen("", &[], "", &norms, soon()));
     moves(classifier.prepare(&norms));
 }
+
+#[tokio::test]
+async fn without_norms_there_is_nothing_to_find_and_no_model_runs() {
+    let classifier = on(&Toy::default());
+    let named = classifier.classify_named("A gift for Berlin?", &["wall clock".into()], &[], soon()).await;
+    assert!(matches!(named, Findings::Known { findings, .. } if findings.is_empty()));
+    let reading = classifier.classify(&turn("A gift for Berlin?", &[RED]), None, &[], soon()).await;
+    assert!(known(&reading).is_empty());
+    assert_eq!(classifier.gauges().done, 0);
+}
