@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use bytes::{Bytes, BytesMut};
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, Response, header};
 
 use crate::domain::{Action, Coverage, Ended, GuardPlan, Outcome, StreamGuard, Verdict};
-use crate::wire::chat::{self, Answer, Rewrite};
+use crate::upstream::UpstreamError;
+use crate::wire::chat::{self, Answer, Chunk, Rewrite};
 use crate::wire::moderation::Moderation;
+use crate::wire::sse;
 
 use super::app::App;
 use super::body::{self, Body, full};
@@ -87,49 +90,63 @@ pub(super) fn is_event_stream<B>(response: &Response<B>) -> bool {
 /// Reads a whole answer, judges every choice, and rewrites what has to be.
 ///
 /// # Errors
-/// [`Error::AnswerTooLarge`], [`Error::AnswerUnread`] where it cannot be checked and the policy withholds such answers, or the upstream's failure.
+/// [`Error::AnswerTooLarge`], [`Error::AnswerUnread`] where it cannot be read and the policy withholds such answers, or the upstream's failure.
 async fn whole(
     response: Response<Body>,
     mut watch: Watch,
     understood: &Understood,
     wants_verdict: bool,
 ) -> Result<Response<Body>, Error> {
-    let (mut head, body) = response.into_parts();
-    let bytes = read_answer(&watch.app, body, &head.headers).await?;
+    let (head, body) = response.into_parts();
+    let came = read_answer(&watch.app, body).await?;
     watch.exchange.upstream_spoke();
-    let (bytes, verdict) = match Answer::read(bytes.clone()) {
-        Ok(answer) => settle(&mut watch, &answer, bytes).await,
+    let changed = match readable(&watch.app, &came, &head.headers) {
+        Ok((answer, plain)) => {
+            let (rewritten, verdict) = settle(&mut watch, &answer).await;
+            let moderation = wants_verdict.then(|| moderation(understood, Some(&verdict)));
+            let changes = rewritten.is_some() || wants_verdict;
+            changes.then(|| with_verdict(rewritten.unwrap_or(plain), moderation.as_ref()))
+        }
         Err(_) if watch.plan.fail_closed => return Err(Error::AnswerUnread),
-        Err(_) => {
-            watch.exchange.covered(Coverage::unscanned("answer", "malformed"));
-            (bytes, Verdict { outcome: Outcome::Unverified, ..Verdict::unguarded() })
+        Err(why) => {
+            watch.exchange.outcome(Outcome::Unverified);
+            watch.exchange.covered(Coverage::unscanned("answer", why));
+            None
         }
     };
-    let moderation = wants_verdict.then(|| moderation(understood, Some(&verdict)));
-    let bytes = with_verdict(bytes, moderation.as_ref());
-    body::forget_bytes(&mut head.headers);
-    head.status = StatusCode::OK;
-    watch.exchange.client_heard();
-    watch.exchange.ended(Ended::Complete);
-    Ok(Response::from_parts(head, full(bytes)))
+    Ok(complete(head, came, changed, &watch.exchange))
 }
 
-async fn read_answer(app: &App, body: Body, headers: &http::HeaderMap) -> Result<Bytes, Error> {
+/// An answer at its end: as it came, or changed.
+fn complete(mut head: Parts, came: Bytes, changed: Option<Bytes>, exchange: &Exchange) -> Response<Body> {
+    if changed.is_some() {
+        body::forget_bytes(&mut head.headers);
+    }
+    exchange.client_heard();
+    exchange.ended(Ended::Complete);
+    Response::from_parts(head, full(changed.unwrap_or(came)))
+}
+
+async fn read_answer(app: &App, body: Body) -> Result<Bytes, Error> {
     let limit = app.settings.limits.answer;
-    let too_large = |error| match error {
-        Error::BodyTooLarge { limit } => Error::AnswerTooLarge { limit },
-        Error::BodyBroken | Error::BodyLate => Error::Upstream(crate::upstream::UpstreamError::Closed),
-        Error::Encoding => Error::AnswerUnread,
-        other => other,
-    };
     // The upstream client bounds every wait for a frame; this bound is only there so that there is one.
     let patience = app.settings.limits.body_patience.saturating_mul(10);
-    let bytes = body::read(body, limit, patience).await.map_err(too_large)?;
-    body::decoded(bytes, headers, limit).map_err(too_large)
+    body::read(body, limit, patience).await.map_err(|error| match error {
+        Error::BodyTooLarge { limit } => Error::AnswerTooLarge { limit },
+        Error::BodyBroken | Error::BodyLate => Error::Upstream(UpstreamError::Closed),
+        other => other,
+    })
 }
 
-/// Judges each choice. Returns the answer as it is to be shown: the same bytes where nothing has to change.
-async fn settle(watch: &mut Watch, answer: &Answer, bytes: Bytes) -> (Bytes, Verdict) {
+/// The answer and its bytes without a content coding, or why it cannot be read.
+fn readable(app: &App, came: &Bytes, headers: &HeaderMap) -> Result<(Answer, Bytes), &'static str> {
+    let plain = body::decoded(came.clone(), headers, app.settings.limits.answer).map_err(|_| "content-encoding")?;
+    let answer = Answer::read(plain.clone()).map_err(|_| "malformed")?;
+    Ok((answer, plain))
+}
+
+/// Judges each choice. Returns the answer as it is to be shown, where that is not as it came.
+async fn settle(watch: &mut Watch, answer: &Answer) -> (Option<Bytes>, Verdict) {
     let mut verdicts = Vec::new();
     let mut rewrites = Vec::new();
     for (choice, text) in answer.texts() {
@@ -148,23 +165,23 @@ async fn settle(watch: &mut Watch, answer: &Answer, bytes: Bytes) -> (Bytes, Ver
         watch.exchange.covered(Coverage::unscanned(format!("answer[{choice}]: {surface}"), why));
     }
     let verdict = watch.conclude(verdicts);
-    if rewrites.is_empty() { (bytes, verdict) } else { (answer.rewritten(&rewrites), verdict) }
+    ((!rewrites.is_empty()).then(|| answer.rewritten(&rewrites)), verdict)
 }
 
-/// An answer that nothing judges, with the verdict on its request.
+/// An answer that nothing judges, with the verdict on its request; as it came where it is no completion.
 async fn passed_with_verdict(
     app: &App,
     response: Response<Body>,
     understood: &Understood,
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
-    let (mut head, body) = response.into_parts();
-    let bytes = read_answer(app, body, &head.headers).await?;
+    let (head, body) = response.into_parts();
+    let came = read_answer(app, body).await?;
     exchange.upstream_spoke();
-    body::forget_bytes(&mut head.headers);
-    exchange.client_heard();
-    exchange.ended(Ended::Complete);
-    Ok(Response::from_parts(head, full(with_verdict(bytes, Some(&moderation(understood, None))))))
+    let changed = readable(app, &came, &head.headers)
+        .ok()
+        .map(|(_, plain)| with_verdict(plain, Some(&moderation(understood, None))));
+    Ok(complete(head, came, changed, exchange))
 }
 
 /// The completion with the verdict in OpenAI's own slot; the same bytes where it is no completion.
@@ -173,6 +190,23 @@ pub(super) fn with_verdict(bytes: Bytes, moderation: Option<&Moderation>) -> Byt
         Some(moderation) => chat::with_moderation(bytes.clone(), moderation).unwrap_or(bytes),
         None => bytes,
     }
+}
+
+/// The events of an answer made here, with the verdict before the end.
+pub(super) fn verdict_events(events: Vec<Bytes>, verdict: Option<&Moderation>) -> Bytes {
+    let mut all = BytesMut::new();
+    let envelope = events.first().and_then(|event| {
+        let data = event.strip_prefix(b"data: ".as_slice())?;
+        Chunk::read(data.trim_ascii_end()).ok()
+    });
+    for event in events {
+        all.extend_from_slice(&event);
+    }
+    if let (Some(envelope), Some(verdict)) = (envelope, verdict) {
+        all.extend_from_slice(&sse::event(&envelope.moderation(verdict)));
+    }
+    all.extend_from_slice(&sse::DONE);
+    all.freeze()
 }
 
 /// The verdict in OpenAI's form: norms at stake as the input's categories, breaches as the output's.

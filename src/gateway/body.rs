@@ -9,6 +9,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body as HttpBody;
 
+use crate::upstream::UpstreamError;
+
 use super::error::Error;
 
 /// What a body fails with.
@@ -28,7 +30,7 @@ pub(super) fn full(bytes: Bytes) -> Body {
 /// [`Error::BodyTooLarge`] past `limit` bytes (told by `Content-Length` before anything is read), [`Error::BodyLate`] after `patience`, [`Error::BodyBroken`] where the sender fails.
 pub(super) async fn read<B>(mut body: B, limit: usize, patience: Duration) -> Result<Bytes, Error>
 where
-    B: HttpBody<Data = Bytes> + Unpin,
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
     if body.size_hint().lower() > limit as u64 {
         return Err(Error::BodyTooLarge { limit });
@@ -53,16 +55,21 @@ where
 /// The next piece of data that is not empty, within what is `left` of the limit.
 async fn data<B>(body: &mut B, left: &mut usize, limit: usize) -> Result<Option<Bytes>, Error>
 where
-    B: HttpBody<Data = Bytes> + Unpin,
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Error::BodyBroken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|error| broken(&error.into()))?.into_data() else { continue };
         *left = left.checked_sub(data.len()).ok_or(Error::BodyTooLarge { limit })?;
         if !data.is_empty() {
             return Ok(Some(data));
         }
     }
     Ok(None)
+}
+
+/// Why a body broke off: the model server's own word where it is an answer's, which may have stalled.
+fn broken(error: &BoxError) -> Error {
+    error.downcast_ref::<UpstreamError>().map_or(Error::BodyBroken, |why| Error::Upstream(*why))
 }
 
 /// Undoes the `Content-Encoding` of a whole body, within `limit` bytes of plain text.

@@ -17,7 +17,6 @@ use super::exchange::Exchange;
 use super::judging::{Understood, hint};
 use super::outgoing::Outgoing;
 use super::shadow;
-use super::stream::verdict_events;
 
 /// One chat request in the traffic: read, understood, decided, taught, sent on, its answer watched over.
 pub(super) async fn chat(
@@ -30,13 +29,13 @@ pub(super) async fn chat(
         return shadow::beside(app, parts, body, exchange).await;
     }
     let limits = &app.settings.limits;
-    let bytes = body::read(body, limits.body, limits.body_patience).await?;
-    let plain = body::decoded(bytes, &parts.headers, limits.body)?;
+    let came = body::read(body, limits.body, limits.body_patience).await?;
+    let plain = body::decoded(came.clone(), &parts.headers, limits.body)?;
     let inbound = Arc::new(Inbound::read(plain)?); // what Comity does not know stays as it came
     exchange.asked(inbound.model(), inbound.stream());
     let hint = hint(app, &inbound, &parts.headers)?;
     if inbound.moderation() == Some(ModerationMode::Score) {
-        return shadow::of_one(app, parts, &inbound, exchange).await;
+        return shadow::of_one(app, parts, came, inbound, exchange).await;
     }
     let understood = app.understand(&inbound, &hint).await; // never an error: silence is data
     exchange.understood(&understood, Mode::Enforce, app.settings.keep_contents);
@@ -46,7 +45,7 @@ pub(super) async fn chat(
     }
     let note = policy::note(&understood.decision);
     exchange.taught(note.as_deref());
-    let outgoing = Outgoing { uri: parts.uri, headers: parts.headers, inbound, note };
+    let outgoing = Outgoing { uri: parts.uri, headers: parts.headers, came, inbound, note };
     let response = outgoing.send(app).await?;
     answer::guarded(app, response, understood, outgoing, exchange, wants_verdict).await
 }
@@ -74,7 +73,7 @@ fn decline(
     let verdict = wants_verdict.then(|| answer::moderation(understood, None));
     let (kind, bytes) = if inbound.stream() {
         let events = declined_stream(&id, created, model, &text, finish, inbound.include_usage());
-        ("text/event-stream", verdict_events(events, verdict.as_ref()))
+        ("text/event-stream", answer::verdict_events(events, verdict.as_ref()))
     } else {
         ("application/json", answer::with_verdict(declined(&id, created, model, &text, finish), verdict.as_ref()))
     };

@@ -1,5 +1,6 @@
 //! What the audit will know of one request. However the request ends, the last holder of its [`Exchange`] sends the one record.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -25,6 +26,7 @@ pub(super) struct Exchange(Arc<Inner>);
 struct Inner {
     record: Mutex<Record>,
     started: Instant,
+    left: AtomicBool,
     audit: Audit,
     metrics: Metrics,
 }
@@ -34,7 +36,7 @@ impl Exchange {
     pub(super) fn begin(app: &App, parts: &request::Parts, guarded: bool) -> Self {
         let record = Mutex::new(blank(app, parts, guarded));
         let (audit, metrics) = (app.audit.clone(), app.metrics.clone());
-        Self(Arc::new(Inner { record, started: Instant::now(), audit, metrics }))
+        Self(Arc::new(Inner { record, started: Instant::now(), left: AtomicBool::new(false), audit, metrics }))
     }
 
     /// Says that the request was not served, and why.
@@ -166,14 +168,24 @@ impl Exchange {
     pub(super) fn ended(&self, ended: Ended) {
         let total = self.elapsed();
         let mut record = self.record();
-        record.ended = ended;
+        record.ended = if self.0.left.load(Ordering::Relaxed) { Ended::ClientGone } else { ended };
         record.timings.total = total;
     }
 
+    /// The client went away in the midst of its request. What the model server makes of that is not its fault.
+    pub(super) fn left(&self) {
+        self.0.left.store(true, Ordering::Relaxed);
+    }
+
+    /// Nothing is carried out for this request, although the server enforces.
+    pub(super) fn shadowed(&self) {
+        self.record().mode = Mode::Shadow;
+    }
+
     /// The headers that every answer carries.
-    pub(super) fn stamp(&self, headers: &mut HeaderMap, mode: Mode) {
+    pub(super) fn stamp(&self, headers: &mut HeaderMap) {
         let record = self.record();
-        let decision = match (record.guarded, mode) {
+        let decision = match (record.guarded, record.mode) {
             (false, _) => "unguarded",
             (true, Mode::Shadow) => "shadow",
             (true, Mode::Enforce) => record.action.word(),
@@ -186,7 +198,7 @@ impl Exchange {
         if let Ok(hash) = HeaderValue::try_from(&record.hashes.policy) {
             headers.insert("comity-policy", hash);
         }
-        if mode == Mode::Enforce
+        if record.mode == Mode::Enforce
             && let Ok(timing) = HeaderValue::try_from(server_timing(&record.timings, self.elapsed()))
         {
             headers.append("server-timing", timing);

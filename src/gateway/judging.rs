@@ -84,18 +84,28 @@ pub async fn look_at(
 /// What the request says about its culture outside the conversation.
 ///
 /// # Errors
-/// [`UnknownCountry`] where the `comity-country` header names something else.
+/// As [`named`].
 pub(super) fn hint(app: &App, inbound: &Inbound, headers: &HeaderMap) -> Result<Hint, UnknownCountry> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let named = text("comity-country").unwrap_or_default();
-    let header: Result<Vec<Country>, _> =
-        named.split(',').map(str::trim).filter(|code| !code.is_empty()).map(str::parse).collect();
-    Ok(Hint {
-        header: header?,
-        default: app.settings.default_country,
-        accept_language: text(header::ACCEPT_LANGUAGE.as_str()).map(str::to_owned),
-        ..inbound.hint()
-    })
+    Ok(Hint { header: named(headers)?, ..unnamed(app, inbound, headers) })
+}
+
+/// The countries that the `comity-country` header names.
+///
+/// # Errors
+/// [`UnknownCountry`] where it names something else.
+pub(super) fn named(headers: &HeaderMap) -> Result<Vec<Country>, UnknownCountry> {
+    let codes = text(headers, "comity-country").unwrap_or_default();
+    codes.split(',').map(str::trim).filter(|code| !code.is_empty()).map(str::parse).collect()
+}
+
+/// What [`hint`] says without that header.
+pub(super) fn unnamed(app: &App, inbound: &Inbound, headers: &HeaderMap) -> Hint {
+    let accept_language = text(headers, header::ACCEPT_LANGUAGE.as_str()).map(str::to_owned);
+    Hint { default: app.settings.default_country, accept_language, ..inbound.hint() }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 impl Understood {

@@ -7,6 +7,7 @@ mod body;
 mod chat;
 mod error;
 mod exchange;
+mod held;
 mod judging;
 mod keep_alive;
 mod observe;

@@ -106,8 +106,10 @@ impl Passing {
 
     fn finish(&mut self, ended: Ended) {
         if !std::mem::replace(&mut self.done, true) {
-            if self.way == Way::Down {
-                self.exchange.ended(ended);
+            match (self.way, ended) {
+                (Way::Down, _) => self.exchange.ended(ended),
+                (Way::Up, Ended::Complete) => {}
+                (Way::Up, _) => self.exchange.left(),
             }
             if let Some(copy) = self.copy.as_mut() {
                 copy.hand_over(ended == Ended::Complete);

@@ -16,6 +16,8 @@ use super::body::{self, Body, full};
 pub(super) struct Outgoing {
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
+    /// The body as it came, in whatever content coding.
+    pub(super) came: Bytes,
     pub(super) inbound: Arc<Inbound>,
     pub(super) note: Option<String>,
 }
@@ -23,18 +25,17 @@ pub(super) struct Outgoing {
 impl Outgoing {
     /// Sends the request, with the norm note where there is one. The answer comes without a content coding, so that it can be read.
     pub(super) async fn send(&self, app: &App) -> Result<Response<Body>, UpstreamError> {
-        let body = match &self.note {
-            Some(note) => self.inbound.educated(note, app.settings.note_place),
-            None => self.inbound.body().clone(),
-        };
-        self.post(app, body).await
+        match &self.note {
+            Some(note) => self.post(app, self.inbound.educated(note, app.settings.note_place), self.changed()).await,
+            None => self.post(app, self.came.clone(), self.headers.clone()).await,
+        }
     }
 
     /// Asks for a repaired answer. `None` where none came, whatever the reason: the guard has a fallback for that.
     pub(super) async fn repaired(&self, app: &App, draft: &str, ask: &str) -> Option<String> {
         let note = self.note.as_deref().unwrap_or_default();
         let body = self.inbound.repair(note, app.settings.note_place, draft, ask);
-        let response = self.post(app, body).await.ok()?;
+        let response = self.post(app, body, self.changed()).await.ok()?;
         if !response.status().is_success() {
             return None;
         }
@@ -46,9 +47,14 @@ impl Outgoing {
         chat::first_text(&answer)
     }
 
-    async fn post(&self, app: &App, body: Bytes) -> Result<Response<Body>, UpstreamError> {
+    /// The headers for another body than the one that came.
+    fn changed(&self) -> HeaderMap {
         let mut headers = self.headers.clone();
         body::forget_bytes(&mut headers);
+        headers
+    }
+
+    async fn post(&self, app: &App, body: Bytes, mut headers: HeaderMap) -> Result<Response<Body>, UpstreamError> {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         app.upstream.send(request(Method::POST, self.uri.clone(), headers, full(body))).await

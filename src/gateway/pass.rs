@@ -10,7 +10,8 @@ use super::app::App;
 use super::body::Body;
 use super::error::Error;
 use super::exchange::Exchange;
-use super::{observe, outgoing};
+use super::observe::{self, Passing, Way};
+use super::outgoing;
 
 /// Passes a request on and its answer back, byte for byte.
 pub(super) async fn pass(
@@ -19,7 +20,7 @@ pub(super) async fn pass(
     body: Incoming,
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
-    let body = body.map_err(Into::into).boxed_unsync();
+    let body = Passing::body(body.map_err(Into::into).boxed_unsync(), Way::Up, exchange.clone(), None);
     let request = outgoing::request(parts.method, parts.uri, parts.headers, body);
     let response = app.upstream.send(request).await?;
     Ok(observe::passed(response, exchange))

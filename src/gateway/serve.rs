@@ -110,12 +110,11 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let route = route(&parts.method, parts.uri.path());
     let exchange = Exchange::begin(app, &parts, route != Route::Pass);
-    let mode = app.settings.mode;
     // In shadow nobody is turned away: what is too much to look at goes by unseen, and the record says so.
-    let place = match (mode, Arc::clone(&app.requests).try_acquire_owned()) {
+    let place = match (app.settings.mode, Arc::clone(&app.requests).try_acquire_owned()) {
         (_, Ok(place)) => Some(place),
         (Mode::Shadow, Err(_)) => None,
-        (Mode::Enforce, Err(_)) => return refuse(&Error::Busy, &exchange, mode),
+        (Mode::Enforce, Err(_)) => return refuse(&Error::Busy, &exchange),
     };
     let answered = match route {
         Route::Chat => chat(app, parts, body, &exchange).await,
@@ -124,18 +123,18 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
     match answered {
         Ok(mut response) => {
             exchange.status(response.status());
-            exchange.stamp(response.headers_mut(), mode);
+            exchange.stamp(response.headers_mut());
             response.map(|body| BodyExt::boxed_unsync(Placed { body, _place: place }))
         }
-        Err(error) => refuse(&error, &exchange, mode),
+        Err(error) => refuse(&error, &exchange),
     }
 }
 
-fn refuse(error: &Error, exchange: &Exchange, mode: Mode) -> Response<Body> {
+fn refuse(error: &Error, exchange: &Exchange) -> Response<Body> {
     tracing::debug!(%error, "request not served");
     exchange.refused(error);
     let mut response = error.response();
-    exchange.stamp(response.headers_mut(), mode);
+    exchange.stamp(response.headers_mut());
     // No decision was carried out, whatever was decided.
     response.headers_mut().insert("comity-decision", http::HeaderValue::from_static("none"));
     response

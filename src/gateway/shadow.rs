@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::domain::{Coverage, Mode};
+use crate::domain::{Coverage, Hint, Mode};
 use crate::wire::chat::Inbound;
 
 use super::answer::is_event_stream;
@@ -16,7 +16,7 @@ use super::app::App;
 use super::body::{self, Body};
 use super::error::Error;
 use super::exchange::Exchange;
-use super::judging::{Watch, hint, only_look};
+use super::judging::{Watch, named, only_look, unnamed};
 use super::observe::{Copied, Copy, Passing, Way, look, passed};
 use super::outgoing;
 
@@ -52,6 +52,7 @@ pub(super) async fn beside(
     let body = body.map_err(Into::into).boxed_unsync();
     let Ok(place) = Arc::clone(&app.observers).try_acquire_owned() else {
         exchange.covered(Coverage::unscanned("request", "observers-busy"));
+        let body = Passing::body(body, Way::Up, exchange.clone(), None);
         let request = outgoing::request(parts.method, parts.uri, parts.headers, body);
         return Ok(passed(app.upstream.send(request).await?, exchange));
     };
@@ -66,19 +67,18 @@ pub(super) async fn beside(
 pub(super) async fn of_one(
     app: &Arc<App>,
     parts: request::Parts,
-    inbound: &Arc<Inbound>,
+    came: Bytes,
+    inbound: Arc<Inbound>,
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
-    let mut headers = parts.headers.clone();
-    body::forget_bytes(&mut headers);
-    headers.insert(http::header::CONTENT_LENGTH, inbound.body().len().into());
-    let whole = body::full(inbound.body().clone());
-    let response = app.upstream.send(outgoing::request(parts.method, parts.uri, headers, whole)).await?;
+    exchange.shadowed();
+    let request = outgoing::request(parts.method, parts.uri, parts.headers.clone(), body::full(came));
+    let response = app.upstream.send(request).await?;
     let Ok(place) = Arc::clone(&app.observers).try_acquire_owned() else {
         exchange.covered(Coverage::unscanned("request", "observers-busy"));
         return Ok(passed(response, exchange));
     };
-    Ok(observed(app, response, parts.headers, Request::Read(Arc::clone(inbound)), exchange, place))
+    Ok(observed(app, response, parts.headers, Request::Read(inbound), exchange, place))
 }
 
 fn observed(
@@ -117,12 +117,13 @@ impl Observer {
             Err(why) => return exchange.covered(Coverage::unscanned("request", why)),
         };
         exchange.asked(inbound.model(), inbound.stream());
-        let hint = hint(&app, &inbound, &headers).unwrap_or_else(|_| {
-            exchange.covered(Coverage::unscanned("comity-country", "unknown-country"));
-            inbound.hint()
-        });
-        let understood = app.understand(&inbound, &hint).await;
+        let named = named(&headers);
+        let header = named.as_deref().unwrap_or_default().to_vec();
+        let understood = app.understand(&inbound, &Hint { header, ..unnamed(&app, &inbound, &headers) }).await;
         exchange.understood(&understood, Mode::Shadow, app.settings.keep_contents);
+        if named.is_err() {
+            exchange.covered(Coverage::unscanned("comity-country", "unknown-country"));
+        }
         if !answered {
             return exchange.covered(Coverage::unscanned("answer", "upstream-error"));
         }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, header};
@@ -12,7 +13,6 @@ use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 
 use crate::domain::{Coverage, Ended, StreamGuard};
-use crate::guard::{Answer, RepairRequest};
 use crate::wire::chat::Chunk;
 use crate::wire::moderation::Moderation;
 use crate::wire::sse;
@@ -22,12 +22,16 @@ use super::app::App;
 use super::body::{self, Body, BoxError};
 use super::error::Error;
 use super::exchange::Exchange;
+use super::held::{Carried, Choice, Held, Turn};
 use super::judging::{Seen, Understood, Watch};
 use super::keep_alive::KeptAlive;
 use super::observe::EVENT_LIMIT;
 
 /// The most choices of one answer that are watched over: `n` goes to 128 in OpenAI's description.
 const MOST_CHOICES: usize = 128;
+
+/// How long the end of the upstream's body is waited for behind its last event.
+const LINGER: Duration = Duration::from_millis(50);
 
 /// Everything that a stream is guarded with.
 pub(super) struct Plan {
@@ -61,39 +65,6 @@ pub(super) fn guarded(response: Response<Body>, plan: Plan) -> Response<Body> {
     Response::from_parts(head, KeptAlive::body(from_guard, keep_alive))
 }
 
-/// One choice on its way.
-struct Choice {
-    answer: Answer,
-    /// How far its text may be shown.
-    released: usize,
-    /// Whether something else is shown in place of the rest.
-    stopped: bool,
-    over: bool,
-    /// A repair that waits until the upstream is let go.
-    due: Option<RepairRequest>,
-}
-
-/// What an event carries of one choice.
-struct Carried {
-    choice: u32,
-    from: usize,
-    to: usize,
-    finish: bool,
-}
-
-/// An event that waits for its turn.
-struct Held {
-    bytes: Bytes,
-    chunk: Option<Chunk>,
-    carried: Vec<Carried>,
-}
-
-enum Turn {
-    Wait,
-    Drop,
-    Emit(Bytes),
-}
-
 struct Guarded {
     plan: Plan,
     to_client: mpsc::Sender<Result<Bytes, BoxError>>,
@@ -103,8 +74,10 @@ struct Guarded {
     /// The last chunk that carried choices: its envelope serves for events made here.
     envelope: Option<Chunk>,
     done: Option<Bytes>,
-    /// Whether the upstream's stream broke off or reported an error.
+    /// Whether the upstream reported an error.
     failed: bool,
+    /// Whether the upstream's stream broke off.
+    broken: bool,
 }
 
 /// The client has gone away.
@@ -113,12 +86,13 @@ struct Gone;
 impl Guarded {
     fn new(plan: Plan, to_client: mpsc::Sender<Result<Bytes, BoxError>>) -> Self {
         let (choices, held) = (BTreeMap::new(), VecDeque::new());
-        Self { plan, to_client, choices, held, held_bytes: 0, envelope: None, done: None, failed: false }
+        Self { plan, to_client, choices, held, held_bytes: 0, envelope: None, done: None, failed: false, broken: false }
     }
 
     async fn run(mut self, upstream: Body) {
         let came = self.listen(upstream).await; // the upstream is let go here, before any repair is asked for
         let ended = match came {
+            Ok(()) if self.to_client.is_closed() => Err(Gone),
             Ok(()) => self.wind_up().await,
             Err(error) => self.fail(&error).await,
         };
@@ -131,16 +105,23 @@ impl Guarded {
         let mut decoder = sse::Decoder::new(EVENT_LIMIT);
         while let Some(frame) = upstream.frame().await {
             let Ok(frame) = frame else {
-                self.failed = true;
+                self.broken = true;
                 break;
             };
             let Ok(data) = frame.into_data() else { continue };
             self.plan.exchange.upstream_spoke();
             decoder.push(&data);
-            while let Some(event) = decoder.next().map_err(|_| Error::AnswerTooLarge { limit: EVENT_LIMIT })? {
+            while self.done.is_none()
+                && let Some(event) = decoder.next().map_err(|_| Error::AnswerTooLarge { limit: EVENT_LIMIT })?
+            {
                 self.take(event)?;
             }
             if self.advance().await.is_err() || self.wants_no_more() {
+                return Ok(());
+            }
+            if self.done.is_some() {
+                // The end of the body mostly comes right behind, and with it the connection can be used again.
+                drop(tokio::time::timeout(LINGER, upstream.frame()).await);
                 return Ok(());
             }
         }
@@ -185,6 +166,9 @@ impl Guarded {
 
     fn read(&mut self, raw: Bytes, chunk: Chunk) -> Result<Held, Error> {
         self.failed |= chunk.error();
+        if !chunk.deltas().is_empty() {
+            self.envelope = Some(chunk.clone());
+        }
         let mut carried = Vec::new();
         let Some(watch) = self.plan.watch.as_ref() else { return Ok(Held { bytes: raw, chunk: Some(chunk), carried }) };
         for delta in chunk.deltas() {
@@ -196,6 +180,7 @@ impl Guarded {
                 released: 0,
                 stopped: false,
                 over: false,
+                finished: false,
                 due: None,
             });
             let from = choice.answer.draft().len();
@@ -203,11 +188,9 @@ impl Guarded {
             let (to, finish) = (choice.answer.draft().len(), delta.finish.is_some());
             if finish {
                 choice.answer.finish();
+                choice.finished = true;
             }
             carried.push(Carried { choice: delta.index, from, to, finish });
-        }
-        if !chunk.deltas().is_empty() {
-            self.envelope = Some(chunk.clone());
         }
         let clean = self.holds().then(|| chunk.without_leaks()).flatten();
         let bytes = clean.map_or(raw, |json| sse::event(&json));
@@ -245,21 +228,23 @@ impl Guarded {
         }
     }
 
-    /// Puts events that say `text` behind those that wait.
+    /// Puts events that say `text` behind those of the choices that wait, and before the usage, which comes last.
     fn say(&mut self, index: u32, text: &str) {
         let Some(envelope) = self.envelope.as_ref() else { return };
         let finish = &self.plan.app.settings.finish_reason;
-        for json in [envelope.with_text(index, text), envelope.finishing(index, finish)] {
-            self.held.push_back(Held { bytes: sse::event(&json), chunk: None, carried: Vec::new() });
+        let behind = self.held.iter().rposition(|held| !held.carried.is_empty()).map_or(0, |at| at + 1);
+        // The end goes in first, and the text before it.
+        for json in [envelope.finishing(index, finish), envelope.with_text(index, text)] {
+            self.held.insert(behind, Held { bytes: sse::event(&json), chunk: None, carried: Vec::new() });
         }
     }
 
-    /// Whether every choice that was asked for is over or waits for a repair.
+    /// Whether every choice that was asked for is over or waits for a repair, and more of one would come. Behind the last one there is only the usage.
     fn wants_no_more(&self) -> bool {
         let settled = |choice: &Choice| choice.stopped || choice.due.is_some();
         self.choices.len() >= self.plan.choices as usize
             && self.choices.values().all(settled)
-            && !self.choices.is_empty()
+            && self.choices.values().any(|choice| !choice.finished)
     }
 
     /// Sends on the events whose turn has come.
@@ -267,7 +252,7 @@ impl Guarded {
         let mut out = BytesMut::new();
         let mut single = None;
         while let Some(held) = self.held.front() {
-            match self.turn(held) {
+            match held.turn(&self.choices) {
                 Turn::Wait => break,
                 Turn::Drop => {}
                 Turn::Emit(bytes) if single.is_none() && out.is_empty() => single = Some(bytes),
@@ -283,21 +268,6 @@ impl Guarded {
             Some(bytes) => self.send(bytes).await,
             None => Ok(()),
         }
-    }
-
-    fn turn(&self, held: &Held) -> Turn {
-        for carried in &held.carried {
-            let Some(choice) = self.choices.get(&carried.choice) else { continue };
-            let free = carried.to <= choice.released;
-            if choice.stopped {
-                let within = free && !carried.finish && (carried.to > carried.from || carried.to < choice.released);
-                return if within { Turn::Emit(held.bytes.clone()) } else { part_of(held, carried, choice) };
-            }
-            if !free || (carried.finish && !choice.over) || choice.due.is_some() {
-                return Turn::Wait;
-            }
-        }
-        Turn::Emit(held.bytes.clone())
     }
 
     async fn send(&self, bytes: Bytes) -> Result<(), Gone> {
@@ -323,21 +293,21 @@ impl Guarded {
         self.flush().await?;
         let stopped = self.choices.values().any(|choice| choice.stopped);
         let verdict = self.conclude();
-        let (failed, exchange) = (self.failed && !stopped, self.plan.exchange.clone());
-        exchange.ended(if failed { Ended::UpstreamFailed } else { Ended::Complete });
         let done = self.done.take().or_else(|| stopped.then(|| sse::DONE.clone()));
+        let breaks_off = self.broken && done.is_none();
         let mut last = BytesMut::new();
         if self.plan.wants_verdict
             && let Some(envelope) = &self.envelope
         {
             last.extend_from_slice(&sse::event(&envelope.moderation(&verdict)));
         }
-        match done {
-            Some(done) => last.extend_from_slice(&done),
-            None if failed => return self.broke_off(last.freeze()).await,
-            None => {}
+        last.extend_from_slice(&done.unwrap_or_default());
+        if !last.is_empty() {
+            self.send(last.freeze()).await?;
         }
-        if last.is_empty() { Ok(()) } else { self.send(last.freeze()).await }
+        let failed = (self.failed || self.broken) && !stopped;
+        self.plan.exchange.ended(if failed { Ended::UpstreamFailed } else { Ended::Complete });
+        if breaks_off { self.break_off().await } else { Ok(()) }
     }
 
     /// Records what was said about every choice, and puts it into OpenAI's form.
@@ -352,10 +322,7 @@ impl Guarded {
     }
 
     /// The upstream broke off: so does the answer, as it would without a guard.
-    async fn broke_off(&self, last: Bytes) -> Result<(), Gone> {
-        if !last.is_empty() {
-            self.send(last).await?;
-        }
+    async fn break_off(&self) -> Result<(), Gone> {
         let error: BoxError = "the model server's stream broke off".into();
         self.to_client.send(Err(error)).await.map_err(|_| Gone)
     }
@@ -366,30 +333,4 @@ impl Guarded {
         self.plan.exchange.ended(error.ended());
         self.send(sse::event(&error.wire())).await
     }
-}
-
-/// What is left of an event where its choice was cut short: the text before the cut, or nothing.
-fn part_of(held: &Held, carried: &Carried, choice: &Choice) -> Turn {
-    let text = choice.answer.draft().get(carried.from..choice.released.min(carried.to)).filter(|text| !text.is_empty());
-    match (text, &held.chunk) {
-        (Some(text), Some(chunk)) => Turn::Emit(sse::event(&chunk.with_text(carried.choice, text))),
-        (Some(_) | None, _) => Turn::Drop,
-    }
-}
-
-/// The events of an answer made here, with the verdict before the end.
-pub(super) fn verdict_events(events: Vec<Bytes>, verdict: Option<&Moderation>) -> Bytes {
-    let mut all = BytesMut::new();
-    let envelope = events.first().and_then(|event| {
-        let data = event.strip_prefix(b"data: ".as_slice())?;
-        Chunk::read(data.trim_ascii_end()).ok()
-    });
-    for event in events {
-        all.extend_from_slice(&event);
-    }
-    if let (Some(envelope), Some(verdict)) = (envelope, verdict) {
-        all.extend_from_slice(&sse::event(&envelope.moderation(verdict)));
-    }
-    all.extend_from_slice(&sse::DONE);
-    all.freeze()
 }

@@ -1,0 +1,254 @@
+//! However an exchange ends: everybody is let go, and one record says how.
+
+use std::time::Duration;
+
+use comity::domain::{Ended, Record};
+
+use crate::support::Gate;
+use crate::support::bodies::{ask, ask_stream, completion, delta, error_code, role, stream};
+use crate::support::client::CHAT;
+use crate::support::gateway::{Gateway, Setup};
+use crate::support::models::Mind;
+use crate::support::upstream::{Opening, Reply, Step};
+
+/// Setups and paths by which a request goes through the gateway in a different way each.
+fn ways() -> Vec<(&'static str, Setup, &'static str, &'static str)> {
+    vec![
+        ("nothing at stake", Setup::default(), CHAT, "Where?"),
+        ("taught", Setup::default(), CHAT, "teachword?"),
+        ("guarded", Setup::default(), CHAT, "mendword?"),
+        ("shadow", Setup::shadow(Mind::Fine), CHAT, "mendword?"),
+        ("other path", Setup::default(), "/v1/embeddings", "mendword?"),
+    ]
+}
+
+async fn gone(gateway: Gateway, way: &str) {
+    let record: Record = gateway.finish_one().await;
+    assert_eq!(record.ended, Ended::ClientGone, "{way}: {record:#?}");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_while_it_uploads() {
+    for orderly in [true, false] {
+        for (way, setup, path, query) in ways() {
+            let gateway = Gateway::start(setup, vec![Reply::json("{}")]).await;
+            let mut raw = gateway.raw().await;
+            let body = ask(query);
+            raw.write(format!(
+                "POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len() + 10
+            ))
+            .await;
+            let sends_on = way == "shadow" || way == "other path";
+            if sends_on {
+                gateway.upstream.until("the upload", |counts| counts.received == body.len()).await;
+            }
+            raw.leave(orderly);
+            if sends_on {
+                gateway.upstream.until("the end of the upload", |counts| counts.cut_off == 1).await;
+                assert!(!gateway.upstream.only().complete);
+            }
+            gateway.recorded(1).await;
+            assert_eq!(gateway.upstream.counts().begun, usize::from(sends_on), "{way}");
+            gone(gateway, way).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_while_it_waits() {
+    for orderly in [true, false] {
+        for (way, setup, path, query) in ways() {
+            let gateway = Gateway::start(setup, vec![Reply::opening(Opening::Stall)]).await;
+            let mut raw = gateway.raw().await;
+            raw.post(path, "", ask(query).as_bytes()).await;
+            gateway.upstream.until("the request", |counts| counts.begun == 1 && counts.received > 0).await;
+            raw.leave(orderly);
+            gateway.upstream.until("the end", |counts| counts.cut_off == 1).await;
+            gone(gateway, way).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_while_the_models_think() {
+    let gate = Gate::new();
+    let gateway =
+        Gateway::start(Setup { mind: Mind::Slow(gate.clone()), ..Setup::default() }, vec![Reply::json("{}")]).await;
+    let mut raw = gateway.raw().await;
+    raw.post(CHAT, "", ask("mendword?").as_bytes()).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    raw.leave(false);
+    gateway.recorded(1).await;
+    assert_eq!(gateway.upstream.counts().begun, 0);
+    gone(gateway, "thinking").await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_in_the_midst_of_a_stream() {
+    for orderly in [true, false] {
+        for (way, setup, path, query) in ways() {
+            let reply = Reply::events([role(0), delta(0, "Take tea along."), delta(0, " Have fun.")]).then(Step::Stall);
+            let gateway = Gateway::start(setup, vec![reply]).await;
+            let mut raw = gateway.raw().await;
+            raw.post(path, "", ask_stream(query).as_bytes()).await;
+            raw.until("Take tea along.").await;
+            raw.leave(orderly);
+            gateway.upstream.until("the end", |counts| counts.cut_off == 1).await;
+            gone(gateway, way).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_while_a_repair_is_made() {
+    let bad = format!("A {} it is. More.", crate::support::models::FAUX_PAS);
+    for (body, reply) in
+        [(ask("mendword?"), Reply::json(completion(&bad))), (ask_stream("mendword?"), Reply::events(stream(&[&bad])))]
+    {
+        let gateway = Gateway::start(Setup::default(), vec![reply, Reply::opening(Opening::Stall)]).await;
+        let mut raw = gateway.raw().await;
+        raw.post(CHAT, "", body.as_bytes()).await;
+        gateway.upstream.until("the repair", |counts| counts.begun == 2).await;
+        raw.leave(false);
+        gateway
+            .upstream
+            .until("the end of the repair", |counts| counts.cut_off >= 1 && counts.cut_off + counts.served == 2)
+            .await;
+        gone(gateway, "repair").await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_slows_the_model_server_and_gets_everything() {
+    for (way, setup, path, query) in ways() {
+        let text = "Tea is very good for you. ".repeat(40);
+        let mut events = vec![role(0)];
+        events.extend((0..600).map(|_| delta(0, &text)));
+        events.extend(stream(&[]).split_off(1));
+        let setup = setup.with(|settings| settings.limits.answer = 8 << 20);
+        let gateway = Gateway::start(setup, vec![Reply::events(events.clone())]).await;
+        let mut raw = gateway.raw().await;
+        raw.post(path, "Connection: close\r\n", ask_stream(query).as_bytes()).await;
+        let answer = raw.answer().await;
+        assert!(answer.body == events.concat().as_bytes(), "{way}: {} bytes came", answer.body.len());
+        assert_eq!(gateway.finish_one().await.ended, Ended::Complete);
+    }
+}
+
+#[tokio::test]
+async fn nobody_at_the_other_end_is_a_502_that_may_be_tried_again() {
+    for mind in [Mind::Fine, Mind::Dead] {
+        for setup in [Setup { mind: mind.clone(), ..Setup::default() }, Setup::shadow(mind)] {
+            let gateway = Gateway::before_nobody(setup).await;
+            for query in ["Where?", "mendword?"] {
+                let answer = gateway.client.chat(ask(query)).await;
+                assert_eq!((answer.status.as_u16(), error_code(&answer.body).as_str()), (502, "upstream_unavailable"));
+                assert!(answer.header("retry-after").is_some() && answer.header("comity-record").is_some());
+                assert!(!String::from_utf8_lossy(&answer.body).contains("127.0.0.1"), "no inside address");
+            }
+            let records = gateway.finish().await;
+            assert_eq!(
+                records.iter().map(|record| (record.status, record.ended)).collect::<Vec<_>>(),
+                [(502, Ended::UpstreamFailed); 2]
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_model_server_that_stalls_is_a_504() {
+    for (way, mut setup, path, query) in ways() {
+        setup.head_patience = Duration::from_millis(30);
+        let gateway = Gateway::start(setup, vec![Reply::opening(Opening::Stall)]).await;
+        let mut raw = gateway.raw().await;
+        raw.post(path, "", ask(query).as_bytes()).await;
+        let answer = raw.answer().await;
+        assert_eq!((answer.status(), error_code(&answer.body).as_str()), (504, "upstream_timeout"), "{way}");
+        assert_eq!(gateway.finish_one().await.ended, Ended::UpstreamFailed);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_stalls_half_way_is_a_504_or_breaks_off() {
+    let whole = completion("Take tea along.");
+    for (way, mut setup, path, query) in ways() {
+        setup.piece_patience = Duration::from_millis(30);
+        let reply = Reply::new(200, "application/json", vec![Step::Send(whole[..40].to_owned().into()), Step::Stall]);
+        let gateway = Gateway::start(setup, vec![reply]).await;
+        let mut raw = gateway.raw().await;
+        raw.post(path, "", ask(query).as_bytes()).await;
+        if way == "guarded" {
+            let answer = raw.answer().await;
+            assert_eq!((answer.status(), error_code(&answer.body).as_str()), (504, "upstream_timeout"));
+        } else {
+            let text = String::from_utf8(raw.rest().await).unwrap();
+            assert!(
+                text.starts_with("HTTP/1.1 200") && text.contains(&whole[..40]) && !text.ends_with("0\r\n\r\n"),
+                "{way}: {text}"
+            );
+        }
+        assert_eq!(gateway.finish_one().await.ended, Ended::UpstreamFailed, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_server_that_vanishes_is_a_502_or_breaks_off() {
+    let whole = completion("Take tea along.");
+    for (way, setup, path, query) in ways() {
+        let half = Reply::new(200, "application/json", vec![Step::Send(whole[..40].to_owned().into()), Step::Break]);
+        let gateway = Gateway::start(setup, vec![Reply::opening(Opening::Vanish), half]).await;
+        let mut raw = gateway.raw().await;
+        raw.post(path, "", ask(query).as_bytes()).await;
+        let answer = raw.answer().await;
+        assert_eq!((answer.status(), error_code(&answer.body).as_str()), (502, "upstream_unavailable"), "{way}");
+        raw.post(path, "", ask(query).as_bytes()).await;
+        if way == "guarded" {
+            assert_eq!(raw.answer().await.status(), 502);
+        } else {
+            let text = String::from_utf8(raw.rest().await).unwrap();
+            assert!(text.starts_with("HTTP/1.1 200") && !text.ends_with("0\r\n\r\n"), "{way}: {text}");
+        }
+        let records = gateway.finish().await;
+        assert_eq!(records.iter().map(|record| record.ended).collect::<Vec<_>>(), [Ended::UpstreamFailed; 2], "{way}");
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_lets_a_stream_run_to_its_end() {
+    for (way, setup, path, query) in ways() {
+        let gate = Gate::new();
+        let events = stream(&["Take tea along.", " Have fun."]);
+        let reply = Reply::events(events[..2].to_vec())
+            .then(Step::Wait(gate.clone()))
+            .then(Step::Send(events[2..].concat().into()));
+        let gateway = Gateway::start(setup, vec![reply]).await;
+        let mut raw = gateway.raw().await;
+        raw.post(path, "", ask_stream(query).as_bytes()).await;
+        raw.until("assistant").await;
+        gateway.stop();
+        let refused = async {
+            while tokio::net::TcpStream::connect(gateway.address).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        crate::support::within("new connections to be refused", refused).await;
+        gate.open();
+        raw.until("[DONE]\n\n\r\n0\r\n\r\n").await;
+        assert!(raw.rest().await.is_empty(), "{way}: the connection is closed");
+        assert_eq!(gateway.finish_one().await.ended, Ended::Complete, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn one_record_for_each_of_many_requests() {
+    let gateway = Gateway::plain(Reply::json(completion("Tea."))).await;
+    let sent = (0..60).map(|number| {
+        let client = gateway.client.clone();
+        let query = ["Where?", "teachword?", "mendword?", "refuseword?", "watchword?"][number % 5];
+        async move { client.chat(ask(query)).await.status }
+    });
+    let statuses = futures_util::future::join_all(sent).await;
+    assert!(statuses.iter().all(|status| status.as_u16() == 200));
+    assert_eq!(gateway.finish().await.len(), 60);
+}

@@ -1,0 +1,188 @@
+//! A gateway between clients and a scripted model server.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use comity::audit::{Audit, AuditError, Sink};
+use comity::domain::{Mode, Record};
+use comity::gateway::{App, Limits, Parts, Policies, Settings, Shutdown, serve};
+use comity::telemetry::Metrics;
+use comity::upstream;
+use comity::wire::chat::NotePlace;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::client::{Client, Raw};
+use super::models::Mind;
+use super::pack::Floor;
+use super::upstream::{Reply, Upstream};
+use super::{PATIENCE, within};
+
+/// How a gateway is set up. A test changes what it is about.
+pub(crate) struct Setup {
+    pub(crate) settings: Settings,
+    pub(crate) floor: Floor,
+    pub(crate) mind: Mind,
+    /// The longest waits for the model server's head and for the next piece of its answer.
+    pub(crate) head_patience: Duration,
+    pub(crate) piece_patience: Duration,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let limits = Limits {
+            body: 4 << 20,
+            answer: 1 << 20,
+            body_patience: PATIENCE,
+            concurrent: 64,
+            observers: 64,
+            classify: PATIENCE,
+            judge: PATIENCE,
+            keep_alive: PATIENCE,
+        };
+        let settings = Settings {
+            mode: Mode::Enforce,
+            limits,
+            default_country: Some("JP".parse().unwrap()),
+            include_verdict: false,
+            finish_reason: "stop".to_owned(),
+            note_place: NotePlace::BeforeUser,
+            keep_contents: false,
+        };
+        let (head_patience, piece_patience) = (PATIENCE, PATIENCE);
+        Self { settings, floor: Floor::default(), mind: Mind::Fine, head_patience, piece_patience }
+    }
+}
+
+impl Setup {
+    pub(crate) fn shadow(mind: Mind) -> Self {
+        let mut setup = Self { mind, ..Self::default() };
+        setup.settings.mode = Mode::Shadow;
+        setup
+    }
+
+    pub(crate) fn floor(floor: Floor) -> Self {
+        Self { floor, ..Self::default() }
+    }
+
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+}
+
+/// Keeps the records where the test can read them.
+struct Memory(Arc<Mutex<Vec<Record>>>);
+
+impl Sink for Memory {
+    fn write(&mut self, batch: &[Record]) -> Result<(), AuditError> {
+        self.0.lock().unwrap().extend_from_slice(batch);
+        Ok(())
+    }
+
+    fn prune(&mut self, _: i64) -> Result<u64, AuditError> {
+        Ok(0)
+    }
+}
+
+/// A running gateway.
+pub(crate) struct Gateway {
+    pub(crate) address: SocketAddr,
+    pub(crate) upstream: Upstream,
+    pub(crate) client: Client,
+    mind: Mind,
+    app: Arc<App>,
+    audit: Audit,
+    records: Arc<Mutex<Vec<Record>>>,
+    switch: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Starts one before a model server that gives these replies in turn, the last one for all further requests.
+    pub(crate) async fn start(setup: Setup, replies: Vec<Reply>) -> Self {
+        let upstream = Upstream::start(replies).await;
+        let base = format!("http://{}", upstream.address);
+        Self::before(setup, upstream, &base).await
+    }
+
+    /// Starts one before a port at which nobody listens.
+    pub(crate) async fn before_nobody(setup: Setup) -> Self {
+        let upstream = Upstream::start(vec![Reply::json("{}")]).await;
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        Self::before(setup, upstream, &format!("http://{free}")).await
+    }
+
+    async fn before(setup: Setup, upstream: Upstream, base: &str) -> Self {
+        let records = Arc::new(Mutex::new(Vec::new()));
+        let audit = Audit::start(vec![Box::new(Memory(Arc::clone(&records)))], 4096, Duration::from_hours(24)).unwrap();
+        let options = upstream::Options {
+            first_byte_timeout: setup.head_patience,
+            idle_timeout: setup.piece_patience,
+            ..upstream::Options::new(base.parse().unwrap())
+        };
+        let app = App::new(Parts {
+            settings: setup.settings,
+            classifier: setup.mind.classifier(),
+            policies: Policies::new(setup.floor.policies()),
+            upstream: upstream::Client::new(options).unwrap(),
+            audit: audit.clone(),
+            metrics: Metrics::new(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (switch, shutdown) = Shutdown::new();
+        let serving = tokio::spawn(serve(Arc::clone(&app), listener, shutdown, PATIENCE * 2));
+        let client = Client::new(address, false);
+        Self { address, upstream, client, mind: setup.mind, app, audit, records, switch, serving }
+    }
+
+    /// A gateway with nothing out of the ordinary.
+    pub(crate) async fn plain(reply: Reply) -> Self {
+        Self::start(Setup::default(), vec![reply]).await
+    }
+
+    pub(crate) async fn raw(&self) -> Raw {
+        Raw::connect(self.address).await
+    }
+
+    /// Begins the shutdown, and does not wait for it.
+    pub(crate) fn stop(&self) {
+        self.switch.send_replace(true);
+    }
+
+    /// Waits until `count` records are written. More of them may come later: only [`Gateway::finish`] can tell.
+    pub(crate) async fn recorded(&self, count: usize) -> Vec<Record> {
+        let written = async {
+            while self.records.lock().unwrap().len() < count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        within("records", written).await;
+        self.records.lock().unwrap().clone()
+    }
+
+    /// Shuts down in order, and returns every record that was written, in the order in which the requests ended.
+    pub(crate) async fn finish(self) -> Vec<Record> {
+        self.stop();
+        self.mind.release();
+        within("shutting down", self.serving).await.unwrap();
+        self.app.close(PATIENCE);
+        assert_eq!((self.audit.dropped(), self.audit.queued()), (0, 0), "records that were lost");
+        let records = self.records.lock().unwrap().clone();
+        let mut ids: Vec<_> = records.iter().map(|record| record.id.clone()).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), records.len(), "two records of one request");
+        records
+    }
+
+    /// Shuts down, and returns the only record.
+    pub(crate) async fn finish_one(self) -> Record {
+        let records = self.finish().await;
+        assert_eq!(records.len(), 1, "records of one request: {records:#?}");
+        records.into_iter().next().unwrap()
+    }
+}
