@@ -213,6 +213,20 @@ impl Raw {
         answer
     }
 
+    /// Reads an answer to the end of the connection, and says whether it came whole.
+    pub(crate) async fn last_answer(&mut self) -> (RawAnswer, bool) {
+        let head = self.until("\r\n\r\n").await;
+        let mut answer = RawAnswer { head, body: self.rest().await };
+        if answer.header("transfer-encoding").is_some() {
+            let (body, whole) = unchunked(&answer.body);
+            answer.body = body;
+            return (answer, whole);
+        }
+        let length = answer.header("content-length").map(|length| length.parse::<usize>().unwrap());
+        let whole = length.is_none_or(|length| length == answer.body.len());
+        (answer, whole)
+    }
+
     async fn exactly(&mut self, length: usize) -> Vec<u8> {
         while self.came.len() < length {
             assert!(self.more().await, "it ended within a body");
@@ -232,4 +246,19 @@ impl Raw {
             self.stream.set_zero_linger().unwrap();
         }
     }
+}
+
+/// A body out of its chunks as far as it came, and whether that was its end.
+fn unchunked(bytes: &[u8]) -> (Vec<u8>, bool) {
+    let (mut body, mut rest) = (Vec::new(), bytes);
+    while let Some(at) = rest.windows(2).position(|window| window == b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..at]).unwrap(), 16).unwrap();
+        rest = &rest[at + 2..];
+        if size == 0 {
+            return (body, rest == b"\r\n");
+        }
+        body.extend_from_slice(&rest[..size.min(rest.len())]);
+        rest = rest.get(size + 2..).unwrap_or_default();
+    }
+    (body, false)
 }

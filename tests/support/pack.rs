@@ -52,6 +52,14 @@ fallback = "{fallback}"
         )
     }
 
+    /// A folder with the test pack under this floor.
+    pub(crate) fn folder(self) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("floor.toml"), self.text()).unwrap();
+        std::fs::write(folder.path().join("JP.toml"), pack()).unwrap();
+        folder
+    }
+
     /// The test pack under this floor.
     pub(crate) fn policies(self) -> PolicySet {
         let (floor, pack) = (self.text(), pack());
