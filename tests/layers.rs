@@ -24,13 +24,13 @@ const TABLE: &[(&str, &[&str])] = &[
     ("upstream", &["domain", "wire"]),
     ("audit", &["domain", "score"]),
     ("telemetry", &["domain"]),
-    (
-        "config",
-        &["domain", "policy", "context", "guard", "score", "classify", "upstream", "audit", "telemetry", "wire"],
-    ),
+    ("config", ABOVE_CONFIG),
     ("gateway", EVERYBODY),
     ("cli", EVERYBODY),
 ];
+
+const ABOVE_CONFIG: &[&str] =
+    &["domain", "wire", "policy", "context", "guard", "score", "classify", "upstream", "audit", "telemetry"];
 
 const EVERYBODY: &[&str] = &[
     "domain",
@@ -272,6 +272,30 @@ fn the_table_has_no_circles() {
     for (at, (module, allowed)) in TABLE.iter().enumerate() {
         let above: Vec<&str> = TABLE[..at].iter().map(|(module, _)| *module).collect();
         assert!(allowed.iter().all(|name| above.contains(name) || name == module), "{module}");
+    }
+}
+
+#[test]
+fn every_module_stands_in_the_table() {
+    let front = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    let there: BTreeSet<&str> =
+        front.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    assert_eq!(there, TABLE.iter().map(|(module, _)| *module).collect());
+}
+
+#[test]
+fn the_architecture_document_has_the_same_table() {
+    let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    for (module, allowed) in TABLE {
+        let row = document.lines().find(|line| line.starts_with(&format!("| `{module}` |"))).expect(module);
+        let says = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default().trim();
+        let expected = match *allowed {
+            [] => "nothing".to_owned(),
+            EVERYBODY => "everything".to_owned(),
+            ABOVE_CONFIG => "all above".to_owned(),
+            some => some.join(", "),
+        };
+        assert_eq!(says, expected, "the row of {module}");
     }
 }
 

@@ -136,11 +136,11 @@ const MINDS: [fn() -> Mind; 7] = [
 
 /// Sends a request in pieces, in chunks or with its length.
 async fn exchange(mind: Mind, request: &Request, answer: &Answer, chunked: bool) -> (RawAnswer, bool, Got, Record) {
-    let setup = Setup::shadow(mind).with(|settings| {
-        settings.limits.classify = Duration::from_millis(10);
-        settings.limits.judge = Duration::from_millis(10);
-    });
-    let waits = matches!(setup.mind, Mind::Slow(_) | Mind::Busy(_));
+    let waits = matches!(mind, Mind::Slow(_) | Mind::Busy(_));
+    let mut setup = Setup::shadow(mind);
+    if waits {
+        setup.settings.limits.classify = Duration::from_millis(10);
+    }
     let gateway = Gateway::start(setup, vec![answer.reply()]).await;
     let mut raw = gateway.raw().await;
     let coding = request.coding.map_or_else(String::new, |coding| format!("Content-Encoding: {coding}\r\n"));

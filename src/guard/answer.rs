@@ -8,7 +8,7 @@ use crate::domain::{
 };
 
 use super::next::{Next, RepairRequest};
-use super::pieces::first;
+use super::pieces::{continued, first};
 
 #[derive(Debug, Clone, PartialEq)]
 enum Phase {
@@ -289,7 +289,7 @@ impl Answer {
         self.repair_breached = false;
         self.repair_judgements.clear();
         self.before.clear();
-        let text = self.joined(text);
+        let text = continued(self.draft.get(..self.released).unwrap_or_default(), &text);
         let mut from = 0;
         while let Some(length) = text.get(from..).and_then(|rest| first(rest, true)) {
             self.waiting.push_back(from..from + length);
@@ -297,18 +297,6 @@ impl Answer {
         }
         self.repair = text;
         self.phase = Phase::Checking;
-    }
-
-    /// A repaired answer as it goes on from what was shown: without a repeated beginning, and with a blank where words would run together.
-    fn joined(&self, text: String) -> String {
-        let shown = self.draft.get(..self.released).unwrap_or_default();
-        if shown.trim().is_empty() {
-            return text;
-        }
-        let rest = text.trim_start().strip_prefix(shown.trim()).map_or(text.as_str(), |rest| rest);
-        let runs_together =
-            rest.starts_with(char::is_alphanumeric) && shown.ends_with(|c: char| c.is_ascii_punctuation());
-        if runs_together { format!(" {rest}") } else { rest.to_owned() }
     }
 
     /// No repair will come: the budget of time is spent.

@@ -64,6 +64,16 @@ pub fn pieces(text: &str) -> Vec<&str> {
     found
 }
 
+/// A repaired answer as it goes on from what was shown: without a repeated beginning, and with a blank where words would run together.
+pub(super) fn continued(shown: &str, text: &str) -> String {
+    if shown.trim().is_empty() {
+        return text.to_owned();
+    }
+    let rest = text.trim_start().strip_prefix(shown.trim()).unwrap_or(text);
+    let runs_together = rest.starts_with(char::is_alphanumeric) && shown.ends_with(|c: char| c.is_ascii_punctuation());
+    if runs_together { format!(" {rest}") } else { rest.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
