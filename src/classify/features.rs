@@ -115,9 +115,17 @@ impl Direction {
     }
 }
 
-/// The scalar product.
+/// The scalar product. Sixteen sums side by side, which a processor adds at once; one sum would wait for itself at every step.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
+    let (left, right) = (a.chunks_exact(16), b.chunks_exact(16));
+    let rest: f32 = left.remainder().iter().zip(right.remainder()).map(|(x, y)| x * y).sum();
+    let mut sums = [0.0_f32; 16];
+    for (xs, ys) in left.zip(right) {
+        for (sum, (x, y)) in sums.iter_mut().zip(xs.iter().zip(ys)) {
+            *sum += x * y;
+        }
+    }
+    sums.iter().sum::<f32>() + rest
 }
 
 /// The largest of several numbers; 0 without them.

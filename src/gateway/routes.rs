@@ -80,11 +80,7 @@ pub(super) fn class(path: &str) -> &'static str {
         "evals",
     ];
     let plain = plain(path);
-    KNOWN
-        .iter()
-        .find(|known| plain.split('/').collect::<Vec<_>>().join("/").contains(*known))
-        .copied()
-        .unwrap_or("other")
+    KNOWN.iter().find(|known| plain.contains(*known)).copied().unwrap_or("other")
 }
 
 #[cfg(test)]
