@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use comity::domain::{Ended, Record};
+use http::Method;
 
 use crate::support::Gate;
-use crate::support::bodies::{ask, ask_stream, completion, delta, error_code, role, stream};
-use crate::support::client::CHAT;
+use crate::support::bodies::{ask, ask_stream, completion, delta, error_code, request, role, stream};
+use crate::support::client::{CHAT, Client, read_until};
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::models::Mind;
-use crate::support::upstream::{Opening, Reply, Step};
+use crate::support::upstream::{Opening, Reading, Reply, Step};
 
 /// Setups and paths by which a request goes through the gateway in a different way each.
 fn ways() -> Vec<(&'static str, Setup, &'static str, &'static str)> {
@@ -76,7 +77,15 @@ async fn a_client_that_goes_while_the_models_think() {
     let gateway =
         Gateway::start(Setup { mind: Mind::Slow(gate.clone()), ..Setup::default() }, vec![Reply::json("{}")]).await;
     let mut raw = gateway.raw().await;
-    raw.post(CHAT, "", ask("mendword?").as_bytes()).await;
+    let body = ask("mendword?");
+    let length = body.len();
+    raw.write(format!(
+        "POST {CHAT} HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+    ))
+    .await;
+    raw.until("100 Continue").await;
+    raw.write(&body).await;
+    // Mostly enough to get to the models; a client that goes a little earlier is told of just the same.
     tokio::time::sleep(Duration::from_millis(20)).await;
     raw.leave(false);
     gateway.recorded(1).await;
@@ -101,6 +110,54 @@ async fn a_client_that_goes_in_the_midst_of_a_stream() {
 }
 
 #[tokio::test]
+async fn a_stream_of_http_2_that_is_let_go() {
+    for (way, setup, path, query) in ways() {
+        let reply = Reply::events([role(0), delta(0, "Take tea along."), delta(0, " Have fun.")]).then(Step::Stall);
+        let gateway = Gateway::start(setup, vec![reply]).await;
+        let client = Client::new(gateway.address, true);
+        let mut body = client.open(Method::POST, path, &[], ask_stream(query)).await.into_body();
+        read_until(&mut body, "Take tea along.").await;
+        drop(body);
+        gateway.upstream.until("the end", |counts| counts.cut_off == 1).await;
+        drop(client);
+        gone(gateway, way).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_request_is_out_is_passed_on() {
+    for (way, setup, path, query) in ways() {
+        if way != "shadow" && way != "other path" {
+            continue; // What is guarded is read whole before it is sent.
+        }
+        let reply = Reply::whole(401, "application/json", "{}").reading(Reading::Not);
+        let gateway = Gateway::start(setup, vec![reply]).await;
+        let mut raw = gateway.raw().await;
+        raw.write(format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\n{query}")).await;
+        let answer = raw.answer().await;
+        assert_eq!((answer.status(), &answer.body[..]), (401, &b"{}"[..]), "{way}");
+        raw.leave(true);
+        let record = gateway.finish_one().await;
+        assert_eq!(record.status, 401, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_server_that_reads_slowly_gets_everything() {
+    for (way, setup, path, query) in ways() {
+        let gateway = Gateway::start(setup, vec![Reply::json(completion("Tea.")).reading(Reading::Slowly)]).await;
+        let body = request(query, &format!("\"x_long\":\"{}\", ", "a".repeat(1 << 20)));
+        let answer = gateway.client.send(Method::POST, path, &[], body.clone()).await;
+        assert_eq!(answer.body, completion("Tea."), "{way}");
+        let got = gateway.upstream.only();
+        assert!(
+            got.complete && got.body.len() >= body.len() && got.body.ends_with(&body.as_bytes()[body.len() - 20..])
+        );
+        gateway.finish_one().await;
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_goes_while_a_repair_is_made() {
     let bad = format!("A {} it is. More.", crate::support::models::FAUX_PAS);
     for (body, reply) in
@@ -120,9 +177,9 @@ async fn a_client_that_goes_while_a_repair_is_made() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_slowly_slows_the_model_server_and_gets_everything() {
+async fn a_client_that_is_slow_to_read_gets_everything() {
     for (way, setup, path, query) in ways() {
-        let text = "Tea is very good for you. ".repeat(40);
+        let text = format!("{}. ", "Tea is very good for you ".repeat(12)).repeat(4);
         let mut events = vec![role(0)];
         events.extend((0..600).map(|_| delta(0, &text)));
         events.extend(stream(&[]).split_off(1));
@@ -130,6 +187,9 @@ async fn a_client_that_reads_slowly_slows_the_model_server_and_gets_everything()
         let gateway = Gateway::start(setup, vec![Reply::events(events.clone())]).await;
         let mut raw = gateway.raw().await;
         raw.post(path, "Connection: close\r\n", ask_stream(query).as_bytes()).await;
+        // Nothing is read until the model server has sent as much as it can.
+        gateway.upstream.until("the answer's beginning", |counts| counts.received > 0).await;
+        tokio::time::sleep(Duration::from_millis(30)).await;
         let answer = raw.answer().await;
         assert!(answer.body == events.concat().as_bytes(), "{way}: {} bytes came", answer.body.len());
         assert_eq!(gateway.finish_one().await.ended, Ended::Complete);
