@@ -120,14 +120,15 @@ impl Server {
         fs::read_to_string(self.home.path().join("log")).unwrap()
     }
 
-    /// The line of its log that says where it listens.
+    /// The line of its log that says where it listens, once its norms are embedded.
     async fn ready(&mut self) -> serde_json::Value {
         for _ in 0..START.as_millis() / 20 {
             if let Some(status) = self.running.0.try_wait().unwrap() {
                 panic!("it ended with {status}: {}", self.log());
             }
-            if let Some(line) = self.log().lines().find(|line| line.contains("comity is ready") && line.ends_with('}'))
-            {
+            let log = self.log();
+            let line = |words: &str| log.lines().find(|line| line.contains(words) && line.ends_with('}'));
+            if let (Some(line), Some(_)) = (line("comity is ready"), line("every norm is embedded")) {
                 return serde_json::from_str(line).unwrap();
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -307,7 +308,12 @@ async fn it_serves_and_ends_in_order_and_leaves_only_its_audit() {
         assert!(!log.contains(word), "{word} is in the log: {log}");
     }
     let left = files(server.home.path());
-    let own = |name: &str| ["log", "comity.toml"].contains(&name) || name.starts_with("comity.sqlite");
+    // Its own caches: the embeddings of the norms, by their hash.
+    let cached = |name: &str| {
+        let hash = name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        hash || name == "comity" || name.starts_with("vectors-")
+    };
+    let own = |name: &str| ["log", "comity.toml"].contains(&name) || name.starts_with("comity.sqlite") || cached(name);
     assert!(left.iter().all(|name| own(name)) && left.iter().any(|name| name == "comity.sqlite"), "{left:?}");
     reported(server.home.path());
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use comity::audit::{Audit, AuditOptions};
 use comity::classify::{self, Classifier};
-use comity::domain::Mode;
+use comity::domain::{Layers, Mode};
 use comity::gateway::{App, Limits, Parts, Policies, Settings, Shutdown, serve};
 use comity::policy::PolicySet;
 use comity::telemetry::Metrics;
@@ -134,6 +134,7 @@ fn app(mode: Mode, upstream: SocketAddr) -> Arc<App> {
         mode,
         limits,
         default_country: None,
+        layers: Layers::default(),
         include_verdict: false,
         finish_reason: "stop".to_owned(),
         note_place: NotePlace::BeforeUser,

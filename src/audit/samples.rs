@@ -1,8 +1,8 @@
 //! Records for tests.
 
 use crate::domain::{
-    Action, AnswerRecord, ContextRecord, Coverage, Ended, Evidence, FindingRecord, Hashes, Mode, ModelInfo, NormId,
-    Outcome, Place, PlaceSource, RECORD_VERSION, Record, Scores, Step, Timings,
+    Action, AnswerRecord, ContextRecord, Coverage, Ended, Evidence, FindingRecord, Hashes, Layers, Mode, ModelInfo,
+    NormId, Outcome, Place, PlaceSource, RECORD_VERSION, Record, Scores, Step, Timings,
 };
 
 pub(super) fn norm(text: &str) -> NormId {
@@ -25,9 +25,11 @@ pub(super) fn record(id: &str) -> Record {
                 country: "CN".parse().unwrap(),
                 source: PlaceSource::Query,
                 name: Some("beijing".to_owned()),
+                regions: vec!["old-town".to_owned()],
             }],
             conflicts: Vec::new(),
             language: Some("zh".parse().unwrap()),
+            layers: Layers { groups: vec!["halal".to_owned()], ..Layers::default() },
         },
         coverage: vec![
             Coverage::scanned("messages[0]: text"),

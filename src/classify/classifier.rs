@@ -17,6 +17,7 @@ use super::options::{OpenError, Options};
 use super::picture::PictureLimits;
 use super::plan::Plan;
 use super::pool::Pool;
+use super::shelf::Shelf;
 
 /// Reads turns and answers with the models. Clones share threads and caches.
 #[derive(Clone)]
@@ -69,7 +70,12 @@ impl Classifier {
         let (pool, refused) = Pool::start(models.collect::<Result<_, OpenError>>()?, options.queue);
         match refused {
             Some(error) if pool.alive() == 0 => Err(OpenError::Threads(error)),
-            Some(_) | None => Ok(Self::on(pool, &loaded.card(), options.cache_bytes, options.pictures)),
+            Some(_) | None => {
+                let card = loaded.card();
+                let shelf =
+                    options.cache_dir.as_deref().and_then(|dir| Shelf::open(dir, &format!("vectors-{}", card.key())));
+                Ok(Self::on(pool, &card, options.cache_bytes, options.pictures, shelf))
+            }
         }
     }
 
@@ -78,7 +84,7 @@ impl Classifier {
     pub fn with(models: Vec<Box<dyn Model>>, queue: usize, cache_bytes: u64, limits: PictureLimits) -> Self {
         let card = models.first().map(|model| model.card()).unwrap_or_default();
         let (pool, _) = Pool::start(models, queue);
-        Self::on(pool, &card, cache_bytes, limits)
+        Self::on(pool, &card, cache_bytes, limits, None)
     }
 
     /// A classifier without models: it says of everything that it is off.
@@ -88,8 +94,8 @@ impl Classifier {
         Self { card: Arc::new(card), live: None }
     }
 
-    fn on(pool: Pool, card: &Arc<Card>, cache_bytes: u64, limits: PictureLimits) -> Self {
-        let live = Live::new(pool, cache_bytes, limits);
+    fn on(pool: Pool, card: &Arc<Card>, cache_bytes: u64, limits: PictureLimits, shelf: Option<Shelf>) -> Self {
+        let live = Live::new(pool, cache_bytes, limits, shelf);
         Self { card: Arc::clone(card), live: Some(Arc::new(live)) }
     }
 
@@ -97,6 +103,12 @@ impl Classifier {
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.card.hash
+    }
+
+    /// A hash of models and engine, 16 hex digits: results of equal keys are equal.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.card.key()
     }
 
     /// The engine and its version, such as `ONNX Runtime 1.28.0`, `rten` or `off`.

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use tokio::time::Instant;
 
-use crate::domain::{Action, Domain, Message, Norm, Part, Picture, Role, Strength, Texts, Turn};
+use crate::domain::{Domain, Message, Norm, Part, Picture, Role, Strength, Texts, Turn};
 
 use super::card::Card;
+use super::features::NormVectors;
 use super::labels::Labels;
 use super::model::{AnswerOdds, AnswerRows, Embedding, Model, ModelError, NormRows};
 use super::picture::Pixels;
@@ -32,8 +33,6 @@ pub(super) fn norm(id: &str, says: &str, [see, asks, answers]: [&[&str]; 3]) -> 
         answers: list(answers),
         regions: Vec::new(),
         among: None,
-        action: Action::Educate,
-        threshold: None,
         sources: Vec::new(),
     })
 }
@@ -125,4 +124,10 @@ impl Model for Toy {
             ..Card::default()
         })
     }
+}
+
+/// A norm's vectors by a model.
+pub(super) fn vectors(model: &mut dyn Model, card: &Card, norm: &Norm) -> Result<NormVectors, ModelError> {
+    let embedded = NormVectors::embeddings(model, card, norm)?;
+    Ok(NormVectors::of(card, norm, &embedded).unwrap())
 }

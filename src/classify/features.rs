@@ -49,23 +49,37 @@ pub(super) struct NormVectors {
 }
 
 impl NormVectors {
-    /// Embeds the texts of a norm.
+    /// The embeddings of all texts of a norm, from which [`NormVectors::of`] makes the rest.
     ///
     /// # Errors
     /// [`ModelError`] where the model fails.
-    pub(super) fn embed(model: &mut dyn Model, card: &Card, norm: &Norm) -> Result<Self, ModelError> {
-        let says = model.embed(&card.passage(norm.says.english()))?.values;
-        let cues = embed_all(model, norm.see.iter().map(|cue| card.query(cue)))?;
-        let asks = embed_all(model, norm.asks.iter().map(|ask| card.query(ask)))?;
-        let breaches = embed_all(model, norm.answers.iter().map(|breach| card.passage(breach)))?;
+    pub(super) fn embeddings(model: &mut dyn Model, card: &Card, norm: &Norm) -> Result<Vec<Arc<[f32]>>, ModelError> {
+        Self::texts(card, norm).iter().map(|text| Ok(model.embed(text)?.values)).collect()
+    }
+
+    /// What is embedded: what the norm says, its cues, asks and answers.
+    fn texts(card: &Card, norm: &Norm) -> Vec<String> {
+        let says = std::iter::once(card.passage(norm.says.english()));
+        let queries = norm.see.iter().chain(&norm.asks).map(|text| card.query(text));
+        says.chain(queries).chain(norm.answers.iter().map(|text| card.passage(text))).collect()
+    }
+
+    /// A norm's vectors from the embeddings of its texts; `None` where these are not as many as its texts.
+    pub(super) fn of(card: &Card, norm: &Norm, embedded: &[Arc<[f32]>]) -> Option<Self> {
+        let (says, rest) = embedded.split_first()?;
+        let (cues, rest) = rest.split_at_checked(norm.see.len())?;
+        let (asks, breaches) = rest.split_at_checked(norm.asks.len())?;
+        if breaches.len() != norm.answers.len() {
+            return None;
+        }
         let toward = |all: &[Arc<[f32]>], centre: &[f32]| all.iter().map(|one| Direction::from(one, centre)).collect();
-        Ok(Self {
+        Some(Self {
             id: norm.id.clone(),
-            norm_standing: card.standing(&says),
+            norm_standing: card.standing(says),
             cue_standings: cues.iter().map(|cue| card.standing(cue)).collect(),
-            asks: toward(&asks, &card.query_centre),
-            cues: toward(&cues, &card.query_centre),
-            breaches: toward(&breaches, &card.passage_centre),
+            asks: toward(asks, &card.query_centre),
+            cues: toward(cues, &card.query_centre),
+            breaches: toward(breaches, &card.passage_centre),
             fitting: card.labels.fitting(&norm.see),
             says: says.to_vec(),
         })
@@ -82,10 +96,6 @@ impl NormVectors {
     fn see_match(&self, picture: &[f32]) -> f32 {
         self.fitting.iter().filter_map(|&index| picture.get(index)).sum::<f32>().min(1.0)
     }
-}
-
-fn embed_all(model: &mut dyn Model, texts: impl Iterator<Item = String>) -> Result<Vec<Arc<[f32]>>, ModelError> {
-    texts.map(|text| Ok(model.embed(&text)?.values)).collect()
 }
 
 /// Where an embedding lies as seen from the centre of many: a vector of length 1, or of zeros where it lies in the centre.

@@ -1,4 +1,4 @@
-use super::super::fakes::{Toy, norm};
+use super::super::fakes::{self, Toy, norm};
 use super::super::labels::Labels;
 use super::*;
 
@@ -48,7 +48,7 @@ fn vectors() -> NormVectors {
         ("passage: wraps it", [1.0, 2.0]),
     ]);
     let norm = norm("CN/clock-as-gift", "No clocks.", [&["clock", "wine"], &["giving a clock"], &["wraps it"]]);
-    NormVectors::embed(&mut model, &card(), &norm).unwrap()
+    fakes::vectors(&mut model, &card(), &norm).unwrap()
 }
 
 fn question(text: &str, pictures: &[[f32; 3]]) -> Question {
@@ -102,7 +102,7 @@ fn without_a_picture_every_value_of_pictures_is_zero() {
 fn a_norm_without_lists_has_no_evidence_of_them() {
     let mut model = Table(vec![("passage: No clocks.", [1.0, 0.0])]);
     let bare = norm("CN/clock-as-gift", "No clocks.", [&[], &[], &[]]);
-    let bare = NormVectors::embed(&mut model, &card(), &bare).unwrap();
+    let bare = fakes::vectors(&mut model, &card(), &bare).unwrap();
     let row = question("May I bring this?", &[[0.7, 0.2, 0.1]]).evidence(&bare);
     assert!([1, 2, 3, 4, 8, 9, 10].iter().all(|&index| row[index] == 0.0), "{row:?}");
     assert!(row[5] != 0.0);
@@ -134,7 +134,7 @@ fn an_answer_is_held_against_what_a_breach_says() {
 #[test]
 fn a_model_that_fails_fails_the_norm() {
     let feared = norm("CN/clock-as-gift", "No clocks.", [&[], &[], &[]]);
-    assert!(NormVectors::embed(&mut Table(Vec::new()), &card(), &feared).is_err());
-    let vectors = NormVectors::embed(&mut Toy::default(), &card(), &feared).unwrap();
+    assert!(fakes::vectors(&mut Table(Vec::new()), &card(), &feared).is_err());
+    let vectors = fakes::vectors(&mut Toy::default(), &card(), &feared).unwrap();
     assert!(vectors.bytes() > 4 * 2 + 4 * 3);
 }

@@ -15,11 +15,12 @@ use super::card::Card;
 use super::classifier::Gauges;
 use super::features::{Direction, NormVectors, Question, answer_evidence};
 use super::jobs::{Sight, Spent, embedded, held_against, judged, sight};
-use super::model::{AnswerRow, AnswerRows, Embedding, Model};
+use super::model::{AnswerRow, AnswerRows, Embedding, Model, ModelError};
 use super::payload;
 use super::picture::{PictureError, PictureLimits};
 use super::plan::{Plan, Read};
 use super::pool::Pool;
+use super::shelf::{Shelf, from_bytes, to_bytes};
 
 /// The room for the norms of the packs in force: some 20 KB a norm, so this is a bound for thousands.
 const NORM_BYTES: u64 = 256 << 20;
@@ -45,12 +46,14 @@ pub(super) struct Live {
     pictures: Cache<Sight>,
     texts: Cache<Embedding>,
     norms: Cache<Arc<NormVectors>>,
+    /// Where the norms' embeddings outlive the program.
+    shelf: Option<Shelf>,
     tasks: TaskTracker,
 }
 
 impl Live {
     /// Puts threads and caches together.
-    pub(super) fn new(pool: Pool, cache_bytes: u64, limits: PictureLimits) -> Self {
+    pub(super) fn new(pool: Pool, cache_bytes: u64, limits: PictureLimits, shelf: Option<Shelf>) -> Self {
         let tasks = TaskTracker::new();
         Self {
             pool: Arc::new(pool),
@@ -58,6 +61,7 @@ impl Live {
             pictures: Cache::new(cache_bytes / 2, &tasks, |sight| sight.as_ref().map_or(0, |shows| shows.len() * 4)),
             texts: Cache::new(cache_bytes / 2, &tasks, Embedding::bytes),
             norms: Cache::new(NORM_BYTES, &tasks, |norm| norm.bytes()),
+            shelf,
             tasks,
         }
     }
@@ -228,14 +232,16 @@ impl Live {
         norm: &Arc<Norm>,
         deadline: Instant,
     ) -> Result<Arc<NormVectors>, Unavailable> {
+        let key = norm_key(norm);
         let work = || {
             let (pool, card, norm) = (Arc::clone(&self.pool), Arc::clone(card), Arc::clone(norm));
+            let kept = self.shelf.clone();
             async move {
-                let job = move |model: &mut dyn Model| NormVectors::embed(model, &card, &norm).map(Arc::new);
+                let job = move |model: &mut dyn Model| vectors(model, &card, &norm, kept.as_ref(), &key).map(Arc::new);
                 pool.run(deadline, job).await
             }
         };
-        self.norms.get(norm_key(norm), deadline, work).await
+        self.norms.get(key, deadline, work).await
     }
 
     /// As [`Live::norm`], but lets requests go first where they fill the queue.
@@ -264,8 +270,29 @@ impl Live {
     }
 }
 
-/// Everything of a norm that its vectors are made from.
-fn norm_key(norm: &Norm) -> Key {
+/// A norm's vectors: from the shelf where they lie there, else from the model, and then they go there.
+fn vectors(
+    model: &mut dyn Model,
+    card: &Card,
+    norm: &Norm,
+    shelf: Option<&Shelf>,
+    key: &Key,
+) -> Result<NormVectors, ModelError> {
+    let kept = shelf.and_then(|shelf| from_bytes(&shelf.get(key)?, card.query_centre.len()));
+    if let Some(vectors) = kept.and_then(|embedded| NormVectors::of(card, norm, &embedded)) {
+        return Ok(vectors);
+    }
+    let embedded = NormVectors::embeddings(model, card, norm)?;
+    if let Some(shelf) = shelf {
+        shelf.put(key, &to_bytes(&embedded));
+    }
+    let found = embedded.len();
+    NormVectors::of(card, norm, &embedded).ok_or(ModelError::Rows { found, expected: found })
+}
+
+/// A hash of everything of a norm that its vectors, and so the findings about it, are made from.
+#[must_use]
+pub fn norm_key(norm: &Norm) -> Key {
     let mut hasher = blake3::Hasher::new();
     let id = norm.id.to_string();
     let lists = [&norm.see, &norm.asks, &norm.answers];

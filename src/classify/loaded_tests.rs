@@ -1,4 +1,4 @@
-use super::super::fakes::norm;
+use super::super::fakes::{self, norm};
 use super::super::features::{Direction, NormVectors, answer_evidence};
 use super::super::model::{AnswerRow, NormRow};
 use super::super::options::{Backend, Options};
@@ -59,7 +59,7 @@ fn gift_rows(model: &mut OnnxModel) -> (NormRows, AnswerRows) {
         [&["clock"], &["giving a clock as a present"], &["helps to wrap the clock"]],
     );
     let shoes = norm("JP/shoes-off", "Shoes are taken off in homes.", [&["shoe"], &[], &[]]);
-    let vectors = [clock, shoes].map(|norm| NormVectors::embed(model, &card, &norm).unwrap());
+    let vectors = [clock, shoes].map(|norm| fakes::vectors(model, &card, &norm).unwrap());
     let query = model.embed(TEXTS[0]).unwrap();
     let answer = model.embed(TEXTS[3]).unwrap();
     let toward = Direction::from(&answer.values, &card.passage_centre);

@@ -27,6 +27,7 @@ mod payload;
 mod picture;
 mod plan;
 mod pool;
+mod shelf;
 mod tokens;
 mod words;
 
@@ -35,10 +36,12 @@ pub use card::Card;
 pub use classifier::{Classifier, Gauges};
 pub use features::{ANSWER_FEATURES, NORM_FEATURES};
 pub use labels::Labels;
+pub use live::norm_key;
 pub use model::{AnswerOdds, AnswerRow, AnswerRows, Embedding, Model, ModelError, NormRow, NormRows};
 pub use network::NetworkError;
 #[cfg(feature = "ort")]
 pub use onnx::RuntimeError;
 pub use options::{Backend, OpenError, Options, UnknownBackend};
 pub use picture::{Frame, PictureError, PictureLimits, Pixels};
+pub use shelf::Shelf;
 pub use tokens::TokenError;

@@ -68,6 +68,8 @@ pub struct Options {
     pub runtime: Option<PathBuf>,
     /// How much of a turn's pictures is looked at.
     pub pictures: PictureLimits,
+    /// The folder in which the norms' embeddings outlive the program; `None`: nowhere.
+    pub cache_dir: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -81,6 +83,7 @@ impl Default for Options {
             backend: Backend::Auto,
             runtime: None,
             pictures: PictureLimits::default(),
+            cache_dir: None,
         }
     }
 }

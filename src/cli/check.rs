@@ -15,8 +15,9 @@ use crate::classify::Classifier;
 use crate::domain::{Context, Country, Findings, Place, PlaceSource};
 use crate::policy::{Case, PolicySet, Severity, decide};
 
-use super::open::{ModelArgs, packs};
+use super::open::ModelArgs;
 use super::runtime;
+use crate::gateway::read_packs;
 
 /// The list of cases that the models are known to miss, beside the packs. It is generated, and may only shrink.
 const KNOWN: &str = "known-misses.txt";
@@ -46,7 +47,7 @@ pub(super) struct Args {
 /// Checks packs. The exit code is 0 when nothing is wrong and no case fails that did not fail before.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
-    let (set, problems) = packs(args.policies.as_deref())?;
+    let (set, problems) = read_packs(args.policies.as_deref())?;
     for problem in &problems {
         writeln!(out, "{problem}")?;
     }
@@ -114,8 +115,9 @@ async fn run_case<'a>(classifier: &Classifier, set: &PolicySet, case: &'a Case) 
     let home = case.norm.country();
     // A case elsewhere is judged by that country's pack: the norm is not in play there, so it cannot fire.
     let country = case.country.unwrap_or(home);
-    let place = Place { country, source: PlaceSource::Header, name: None };
-    let context = Context { places: vec![place], conflicts: Vec::new(), language: Some(case.language) };
+    let place = Place { country, source: PlaceSource::Header, name: None, regions: Vec::new() };
+    let (language, layers) = (Some(case.language), case.layers.clone());
+    let context = Context { places: vec![place], conflicts: Vec::new(), language, layers };
     let policy = set.of(&context);
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let norms: Vec<Arc<_>> = policy.norms().to_vec();
@@ -124,8 +126,7 @@ async fn run_case<'a>(classifier: &Classifier, set: &PolicySet, case: &'a Case) 
         anyhow::bail!("{}:{}: the models could not read this case: {findings:?}", case.path, case.line);
     };
     let decision = decide(&policy, &context, &findings);
-    let threshold =
-        norms.iter().find(|norm| norm.id == case.norm).and_then(|norm| norm.threshold).unwrap_or(*threshold);
+    let threshold = policy.threshold(&case.norm).unwrap_or(*threshold);
     let probability = found.iter().find(|finding| finding.norm == case.norm).map_or(0.0, |finding| finding.probability);
     Ok(Outcome {
         case,

@@ -7,9 +7,10 @@ use anyhow::{Context, bail};
 
 use crate::audit::{Audit, AuditOptions, SinkKind};
 use crate::classify::{self, Backend, Classifier};
-use crate::config::{Config, models_dir};
-use crate::gateway::{App, Limits, Parts, Policies, Settings};
-use crate::policy::{PolicySet, Problem, Source};
+use crate::config::{Config, caches, models_dir};
+use crate::domain::Layers;
+use crate::gateway::{App, Limits, Parts, Policies, Settings, read_packs};
+use crate::policy::PolicySet;
 use crate::telemetry::Metrics;
 use crate::upstream::Client;
 
@@ -25,6 +26,9 @@ pub(super) struct ModelArgs {
     /// ONNX Runtime's shared library, where it is not found by itself
     #[arg(long, env = "ORT_DYLIB_PATH", value_name = "FILE")]
     pub(super) onnxruntime: Option<PathBuf>,
+    /// Where embeddings of norms, and what cases came to, are kept from one run to the next; empty: nowhere [default: comity in the user's cache folder]
+    #[arg(long, env = "COMITY_CACHE_DIR", value_name = "DIR")]
+    pub(super) cache_dir: Option<PathBuf>,
 }
 
 impl ModelArgs {
@@ -32,36 +36,20 @@ impl ModelArgs {
     pub(super) fn open(&self) -> anyhow::Result<Classifier> {
         let backend: Backend = self.backend.as_deref().unwrap_or("auto").parse()?;
         let models = models_dir(self.models.as_deref());
-        let options =
-            classify::Options { models, backend, runtime: self.onnxruntime.clone(), ..classify::Options::default() };
+        let (runtime, cache_dir) = (self.onnxruntime.clone(), self.caches());
+        let options = classify::Options { models, backend, runtime, cache_dir, ..classify::Options::default() };
         Ok(Classifier::open(&options)?)
     }
-}
 
-/// A folder's packs, or those in the program, with every problem that they have.
-pub(super) fn packs(dir: Option<&Path>) -> anyhow::Result<(Option<PolicySet>, Vec<Problem>)> {
-    let Some(dir) = dir else { return Ok(PolicySet::embedded()) };
-    let mut files = Vec::new();
-    let entries =
-        std::fs::read_dir(dir).with_context(|| format!("the policies folder {} cannot be read", dir.display()))?;
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-            files.push((path.display().to_string(), text));
-        }
+    /// The folder of caches.
+    pub(super) fn caches(&self) -> Option<PathBuf> {
+        caches(self.cache_dir.as_deref())
     }
-    if files.is_empty() {
-        bail!("there is no .toml file in {}: name the folder that holds the packs", dir.display());
-    }
-    files.sort();
-    let sources: Vec<Source<'_>> = files.iter().map(|(path, text)| Source { path, text }).collect();
-    Ok(PolicySet::read(&sources))
 }
 
 /// Packs that have no mistake.
 pub(super) fn sound_packs(dir: Option<&Path>) -> anyhow::Result<PolicySet> {
-    let (set, problems) = packs(dir)?;
+    let (set, problems) = read_packs(dir)?;
     set.with_context(|| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         format!("the policies have mistakes:\n{}", lines.join("\n"))
@@ -71,6 +59,7 @@ pub(super) fn sound_packs(dir: Option<&Path>) -> anyhow::Result<PolicySet> {
 /// A gateway from its settings.
 pub(super) fn app(config: &Config, metrics: Metrics) -> anyhow::Result<Arc<App>> {
     let set = sound_packs(config.policies.as_deref())?;
+    known(&set, &config.layers)?;
     let classifier = Classifier::open(&classify::Options {
         models: models_dir(config.models.as_deref()),
         threads: config.threads,
@@ -79,6 +68,7 @@ pub(super) fn app(config: &Config, metrics: Metrics) -> anyhow::Result<Arc<App>>
         backend: config.backend,
         runtime: config.runtime.clone(),
         pictures: config.pictures,
+        cache_dir: config.caches.clone(),
     })?;
     tracing::info!(
         backend = classifier.backend(),
@@ -98,6 +88,16 @@ pub(super) fn app(config: &Config, metrics: Metrics) -> anyhow::Result<Arc<App>>
     }))
 }
 
+/// Refuses settings that name overlays which the policies do not have.
+fn known(set: &PolicySet, layers: &Layers) -> anyhow::Result<()> {
+    match set.unknown(layers).first() {
+        Some((layer, name)) => bail!(
+            "the settings name the {layer} `{name}`, and the policies have no overlays/{name}.toml of that layer: add it, or take it out of [policies]"
+        ),
+        None => Ok(()),
+    }
+}
+
 fn settings(config: &Config) -> Settings {
     let limits = &config.limits;
     Settings {
@@ -113,6 +113,7 @@ fn settings(config: &Config) -> Settings {
             keep_alive: limits.keep_alive,
         },
         default_country: config.country,
+        layers: config.layers.clone(),
         include_verdict: config.include_verdict,
         finish_reason: config.finish_reason.clone(),
         note_place: config.note_place,

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 use crate::config::{Config, Overrides};
-use crate::gateway::{Shutdown, serve, serve_admin};
+use crate::gateway::{App, Shutdown, keep_fresh, serve, serve_admin};
 use crate::telemetry::{self, LogOptions, Metrics};
 
 use super::open::{self, ModelArgs};
@@ -72,6 +74,7 @@ fn read(args: &Args) -> anyhow::Result<Config> {
         sqlite: args.audit.clone(),
         backend: args.models.backend.clone(),
         runtime: args.models.onnxruntime.clone(),
+        cache_dir: args.models.cache_dir.clone(),
     };
     Ok(Config::read(&path, &text, &over)?)
 }
@@ -80,23 +83,44 @@ async fn until_signal(config: &Config) -> anyhow::Result<()> {
     let listener = bind(config.listen, "--listen").await?;
     let admin = bind(config.admin.listen, "--admin-listen").await?;
     let app = open::app(config, Metrics::new())?;
-    if let Err(why) = app.prepare().await {
-        tracing::warn!(%why, "the norms could not be embedded ahead; the first requests will wait for it");
-    }
     let (switch, shutdown) = Shutdown::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let hang_up = signal(SignalKind::hangup())?;
     tracing::info!(listen = %listener.local_addr()?, admin = %admin.local_addr()?, mode = %config.mode, "comity is ready");
     let serving = serve(app.clone(), listener, shutdown.clone(), config.limits.drain);
-    let operating = serve_admin(app.clone(), admin, config.admin.token.clone(), shutdown);
+    let operating = serve_admin(app.clone(), admin, config.admin.token.clone(), shutdown.clone());
     let stopping = async {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("shutting down: requests under way are served to their end");
         // Listeners that are gone already need no switch.
         let _ = switch.send(true);
     };
-    tokio::join!(serving, operating, stopping);
+    let keeping = keep_policies(&app, config.policies.clone(), hang_up, shutdown);
+    tokio::join!(serving, operating, stopping, keeping);
     app.close(Duration::from_secs(5));
     Ok(())
+}
+
+/// Embeds the norms, and reads the policies again when their folder changes or SIGHUP comes.
+async fn keep_policies(app: &Arc<App>, dir: Option<PathBuf>, mut hang_up: Signal, mut shutdown: Shutdown) {
+    let again = Arc::new(Notify::new());
+    let hanging_up = async {
+        while hang_up.recv().await.is_some() {
+            again.notify_one();
+        }
+    };
+    // Requests are served meanwhile; a norm that one of them needs is embedded at once.
+    let warming = async {
+        match app.prepare().await {
+            Ok(()) => tracing::info!("every norm is embedded"),
+            Err(why) => tracing::warn!(%why, "the norms could not be embedded ahead; the first requests wait for it"),
+        }
+    };
+    let keeping = keep_fresh(Arc::clone(app), dir, Arc::clone(&again));
+    tokio::select! {
+        () = shutdown.begun() => {}
+        () = async { tokio::join!(hanging_up, warming, keeping); } => {}
+    }
 }
 
 async fn bind(address: std::net::SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::classify::{Backend, PictureLimits};
-use crate::domain::{Country, Mode};
+use crate::domain::{Country, Layers, Mode};
 use crate::telemetry::LogFormat;
 use crate::upstream;
 use crate::wire::chat::NotePlace;
@@ -38,12 +38,16 @@ pub struct Config {
     pub policies: Option<PathBuf>,
     /// The country where nothing stronger names one.
     pub country: Option<Country>,
+    /// The overlays that every request is under.
+    pub layers: Layers,
     /// The folder of the model bundles; `None`: where [`models_dir`] finds it.
     pub models: Option<PathBuf>,
     /// The inference engine.
     pub backend: Backend,
     /// ONNX Runtime's library; `None`: searched for.
     pub runtime: Option<PathBuf>,
+    /// The folder in which the norms' embeddings outlive the program; `None`: nowhere.
+    pub caches: Option<PathBuf>,
     /// Inference threads.
     pub threads: usize,
     /// Jobs that wait before the inference threads.
@@ -136,6 +140,8 @@ pub struct Overrides {
     pub sqlite: Option<PathBuf>,
     /// `--backend`.
     pub backend: Option<String>,
+    /// `--cache-dir`.
+    pub cache_dir: Option<PathBuf>,
     /// `--onnxruntime`, or the environment's `ORT_DYLIB_PATH`.
     pub runtime: Option<PathBuf>,
 }
@@ -160,6 +166,15 @@ pub fn models_dir(given: Option<&Path>) -> PathBuf {
         [Some(PathBuf::from("models")), beside, Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/models")))];
     let found = places.into_iter().flatten().find(|dir| dir.join("text-encoder/model.toml").is_file());
     given.map(Path::to_path_buf).or(found).unwrap_or_else(|| PathBuf::from("models"))
+}
+
+/// The folder of caches: as given (an empty name: none), or `comity` in the user's cache folder.
+#[must_use]
+pub fn caches(given: Option<&Path>) -> Option<PathBuf> {
+    match given {
+        Some(dir) => (!dir.as_os_str().is_empty()).then(|| dir.to_owned()),
+        None => dirs::cache_dir().map(|dir| dir.join("comity")),
+    }
 }
 
 impl Config {

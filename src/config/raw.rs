@@ -39,6 +39,8 @@ pub(super) struct Upstream {
 pub(super) struct Policies {
     pub(super) dir: Option<PathBuf>,
     pub(super) country: Option<Spanned<String>>,
+    pub(super) groups: Option<Vec<String>>,
+    pub(super) tenant: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -47,6 +49,7 @@ pub(super) struct Models {
     pub(super) dir: Option<PathBuf>,
     pub(super) backend: Option<Spanned<String>>,
     pub(super) runtime: Option<PathBuf>,
+    pub(super) cache_dir: Option<PathBuf>,
     pub(super) threads: Option<Spanned<u64>>,
     pub(super) queue: Option<Spanned<u64>>,
     pub(super) cache_mib: Option<Spanned<u64>>,

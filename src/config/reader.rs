@@ -10,11 +10,11 @@ use secrecy::SecretString;
 use toml::Spanned;
 
 use crate::classify::PictureLimits;
-use crate::domain::Country;
+use crate::domain::{Country, Layers};
 use crate::wire::chat::NotePlace;
 
 use super::raw::{self, Raw};
-use super::{AUDIT_FILE, Admin, Audit, Config, Limits, Overrides, Upstream};
+use super::{AUDIT_FILE, Admin, Audit, Config, Limits, Overrides, Upstream, caches};
 
 /// `:line:column` of a byte range, both counted from 1.
 pub(super) fn place(text: &str, span: &Range<usize>) -> String {
@@ -128,9 +128,11 @@ impl<'a> Reader<'a> {
             upstream: upstream?,
             policies: over.policies.clone().or_else(|| raw.policies.dir.clone()),
             country,
+            layers: layers(&raw.policies),
             models: over.models.clone().or_else(|| models.dir.clone()),
             backend: backend?,
             runtime: over.runtime.clone().or_else(|| models.runtime.clone()),
+            caches: caches(over.cache_dir.as_deref().or(models.cache_dir.as_deref())),
             threads,
             queue,
             cache_bytes,
@@ -270,4 +272,9 @@ impl<'a> Reader<'a> {
         }
         Some(Admin { listen, token })
     }
+}
+
+fn layers(raw: &raw::Policies) -> Layers {
+    let (groups, tenant) = (raw.groups.clone().unwrap_or_default(), raw.tenant.clone());
+    Layers { groups, tenant, ..Layers::default() }
 }

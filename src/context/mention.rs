@@ -18,6 +18,8 @@ pub(super) struct Mention {
     pub(super) country: Country,
     /// The name as it was compared.
     pub(super) name: String,
+    /// The parts of the country that the text names, by the names of their overlays.
+    pub(super) regions: Vec<String>,
 }
 
 /// The countries that a text is about, in the order in which it names them, at most three.
@@ -29,12 +31,12 @@ pub(super) fn mentions(text: &str, places: &Places) -> Vec<Mention> {
     let all = longest(occurrences(&folded, places));
     let (adjectives, explicit): (Vec<_>, Vec<_>) = all.into_iter().partition(|name| name.row.kind == Kind::Adjective);
     if explicit.is_empty() {
-        return first_countries(&folded, adjectives.iter());
+        return first_countries(&folded, places, adjectives.iter());
     }
     let origins = origins(&folded, &explicit);
     let elsewhere = explicit.iter().zip(&origins).filter_map(|(name, is_origin)| (!is_origin).then_some(name));
-    let found = first_countries(&folded, elsewhere);
-    if found.is_empty() { first_countries(&folded, explicit.iter()) } else { found }
+    let found = first_countries(&folded, places, elsewhere);
+    if found.is_empty() { first_countries(&folded, places, explicit.iter()) } else { found }
 }
 
 /// The names that stand as words, leftmost first, at one place the longest first.
@@ -89,15 +91,19 @@ fn origins(folded: &str, named: &[Occurrence]) -> Vec<bool> {
         .collect()
 }
 
-fn first_countries<'a>(folded: &str, names: impl Iterator<Item = &'a Occurrence>) -> Vec<Mention> {
+fn first_countries<'a>(folded: &str, places: &Places, names: impl Iterator<Item = &'a Occurrence>) -> Vec<Mention> {
     let mut found: Vec<Mention> = Vec::new();
     for name in names {
-        if found.len() == MOST_COUNTRIES {
-            break;
-        }
-        if found.iter().all(|mention| mention.country != name.row.country) {
+        let country = name.row.country;
+        if found.len() < MOST_COUNTRIES && found.iter().all(|mention| mention.country != country) {
             let written = folded.get(name.start..name.end).unwrap_or_default();
-            found.push(Mention { country: name.row.country, name: written.to_owned() });
+            found.push(Mention { country, name: written.to_owned(), regions: Vec::new() });
+        }
+        let mention = found.iter_mut().find(|mention| mention.country == country);
+        if let (Some(mention), Some(region)) = (mention, places.region(name.row))
+            && !mention.regions.iter().any(|known| known == region)
+        {
+            mention.regions.push(region.to_owned());
         }
     }
     found

@@ -14,6 +14,6 @@ mod resolve;
 mod words;
 
 pub use language::language;
-pub use places::Places;
+pub use places::{AddedName, Places};
 pub use region::region;
 pub use resolve::resolve;

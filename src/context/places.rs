@@ -24,7 +24,18 @@ pub struct Places {
     /// The names that were added.
     added: Arc<Index>,
     /// What `added` was built from, so that more can be added.
-    names: Vec<(Country, String)>,
+    names: Vec<AddedName>,
+}
+
+/// A name that is added to the embedded ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddedName {
+    /// The country that it leads to.
+    pub country: Country,
+    /// The name.
+    pub name: String,
+    /// The overlay for a part of the country that it puts in force.
+    pub region: Option<String>,
 }
 
 impl Places {
@@ -41,10 +52,18 @@ impl Places {
     /// Adds names, such as those of the packs. Where a text could mean an added or an embedded name, the added one is meant;
     /// a name that was added for several countries means them all.
     #[must_use]
-    pub fn with_names(self, names: impl Iterator<Item = (Country, String)>) -> Self {
+    pub fn with_names(self, names: impl Iterator<Item = AddedName>) -> Self {
         let names: Vec<_> = self.names.into_iter().chain(names).collect();
-        let rows = names.iter().map(|(country, name)| (name.as_str(), Row { country: *country, kind: Kind::Added }));
+        let rows = names.iter().enumerate().map(|(at, added)| {
+            let added_as = u32::try_from(at).ok().filter(|_| added.region.is_some());
+            (added.name.as_str(), Row { country: added.country, kind: Kind::Added, added_as })
+        });
         Self { gazetteer: self.gazetteer, added: Arc::new(Index::new(rows)), names }
+    }
+
+    /// The part of a country that an added name names.
+    pub(super) fn region(&self, row: Row) -> Option<&str> {
+        self.names.get(usize::try_from(row.added_as?).ok()?)?.region.as_deref()
     }
 
     /// Every occurrence of a name in a folded text, whether or not it stands there as a word.
@@ -101,6 +120,8 @@ pub(super) struct Row {
     pub(super) country: Country,
     /// What the name names.
     pub(super) kind: Kind,
+    /// Where an added name that names a part of the country stands among the added ones.
+    pub(super) added_as: Option<u32>,
 }
 
 /// A name found in a text, by its bytes.
@@ -194,7 +215,7 @@ fn rows<'a>(list: &'a str) -> impl Iterator<Item = (&'a str, Row)> {
         let mut cells = line.split('\t');
         let (name, code, kind) = (cells.next()?, cells.next()?, Kind::of(cells.next()?)?);
         let country = (*countries.entry(code).or_insert_with(|| code.parse().ok()))?;
-        Some((name, Row { country, kind }))
+        Some((name, Row { country, kind, added_as: None }))
     })
 }
 
@@ -240,8 +261,11 @@ mod tests {
 
     #[test]
     fn names_without_a_letter_are_none() {
-        let places = Places::of("")
-            .with_names(["", "  ", "-", "\u{200b}"].map(|n| ("JP".parse().unwrap(), n.into())).into_iter());
+        let places = Places::of("").with_names(
+            ["", "  ", "-", "\u{200b}"]
+                .map(|name| AddedName { country: "JP".parse().unwrap(), name: name.into(), region: None })
+                .into_iter(),
+        );
         assert_eq!(places.occurrences("a - b").count(), 0);
     }
 }

@@ -1,7 +1,7 @@
 //! Which source decides the country.
 
 use super::language::language;
-use super::mention::mentions;
+use super::mention::{Mention, mentions};
 use super::places::Places;
 use super::region::region;
 use crate::domain::{Context, Country, Hint, Message, Place, PlaceSource, Role, Turn};
@@ -17,7 +17,8 @@ const MOST_CONFLICTS: usize = 8;
 #[must_use]
 pub fn resolve(hint: &Hint, turn: &Turn, places: &Places) -> Context {
     let query = query(turn);
-    let mut context = Context { language: query.as_ref().and_then(|(_, text)| language(text)), ..Context::default() };
+    let language = query.as_ref().and_then(|(_, text)| language(text));
+    let mut context = Context { language, layers: hint.layers.clone(), ..Context::default() };
     let said = |source, text: &str| named(source, text, places);
     let prompts = turn.messages.iter().rev().filter(|message| speaks(message, &[Role::System, Role::Developer]));
 
@@ -75,15 +76,18 @@ fn given(source: PlaceSource, countries: impl IntoIterator<Item = Country>) -> V
     let mut places: Vec<Place> = Vec::new();
     for country in countries {
         if places.iter().all(|place| place.country != country) {
-            places.push(Place { country, source, name: None });
+            places.push(Place { country, source, name: None, regions: Vec::new() });
         }
     }
     places
 }
 
 fn named(source: PlaceSource, text: &str, places: &Places) -> Vec<Place> {
-    let mentions = mentions(text, places).into_iter();
-    mentions.map(|mention| Place { country: mention.country, source, name: Some(mention.name) }).collect()
+    let place = |mention: Mention| {
+        let Mention { country, name, regions } = mention;
+        Place { country, source, name: Some(name), regions }
+    };
+    mentions(text, places).into_iter().map(place).collect()
 }
 
 #[cfg(test)]

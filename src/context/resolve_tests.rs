@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{Language, Part, Picture, UnreadPicture};
+use crate::context::AddedName;
+use crate::domain::{Language, Layers, Part, Picture, UnreadPicture};
 
 /// A small list in the form of the embedded one, so that these tests hold whatever the embedded one holds.
 const LIST: &str = "\
@@ -50,6 +51,7 @@ fn everything() -> (Hint, Turn) {
         user_location: Some(country("ET")),
         default: Some(country("MX")),
         accept_language: Some("ko-KR,ko;q=0.9".into()),
+        layers: Layers::default(),
     };
     let turn = Turn {
         messages: vec![
@@ -123,7 +125,12 @@ fn conflicts_hold_each_country_once_and_at_most_eight() {
 #[test]
 fn a_place_names_its_source_and_how_it_was_named() {
     let context = resolve(&Hint::default(), &asked("A wedding in NEW\nYork"), &places());
-    let place = Place { country: country("US"), source: PlaceSource::Query, name: Some("new york".into()) };
+    let place = Place {
+        country: country("US"),
+        source: PlaceSource::Query,
+        name: Some("new york".into()),
+        regions: Vec::new(),
+    };
     assert_eq!(context.places, [place]);
 }
 
@@ -257,7 +264,9 @@ fn where_somebody_comes_from_yields_to_another_place() {
 #[test]
 fn added_names_win_over_the_listed_ones_and_can_be_added_to() {
     let added = |names: &[(&str, &str)]| {
-        let names: Vec<_> = names.iter().map(|(code, name)| (country(code), (*name).to_owned())).collect();
+        let name =
+            |(code, name): &(&str, &str)| AddedName { country: country(code), name: (*name).to_owned(), region: None };
+        let names: Vec<_> = names.iter().map(name).collect();
         names.into_iter()
     };
     let places = places().with_names(added(&[("IE", "Lima"), ("CN", "Spring Festival"), ("CN", "故宫")]));
@@ -322,4 +331,24 @@ proptest! {
         prop_assert_eq!(codes(&context.places), "NP LK");
         prop_assert!(context.places.iter().all(|place| place.source == PlaceSource::Header));
     }
+}
+
+#[test]
+fn names_of_a_region_put_it_in_force_and_lead_to_its_country() {
+    let name = |name: &str, region: Option<&str>| AddedName {
+        country: country("ID"),
+        name: name.to_owned(),
+        region: region.map(str::to_owned),
+    };
+    let places = places().with_names(
+        [name("Ubud", Some("bali")), name("Bali", Some("bali")), name("Toraja", Some("toraja"))].into_iter(),
+    );
+    let turn = |text: &str| Turn { messages: vec![message(Role::User, text)] };
+    let regions = |text: &str| {
+        let context = resolve(&Hint::default(), &turn(text), &places);
+        context.places.into_iter().map(|place| (place.country, place.regions)).collect::<Vec<_>>()
+    };
+    assert_eq!(regions("A villa in Ubud"), [(country("ID"), vec!["bali".to_owned()])]);
+    assert_eq!(regions("Bali, Toraja and Ubud"), [(country("ID"), vec!["bali".to_owned(), "toraja".to_owned()])]);
+    assert_eq!(regions("Osaka"), [(country("JP"), vec![])]);
 }

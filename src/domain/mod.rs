@@ -4,6 +4,7 @@ mod country;
 mod decision;
 mod finding;
 mod language;
+mod layer;
 mod norm;
 mod record;
 mod score;
@@ -14,6 +15,7 @@ pub use country::{Country, UnknownCountry};
 pub use decision::{Action, Decision, Fallback, GuardPlan, Mode, Ruling, Step, StreamGuard};
 pub use finding::{Coverage, Evidence, Finding, Findings, Label, Reading, Scan, Seen, Unavailable};
 pub use language::{Language, UnknownLanguage};
+pub use layer::{Adjustment, Layer, Layers, Wish};
 pub use norm::{Domain, Norm, NormId, Source, Strength, Texts, UnknownNormId, UnknownWord};
 pub use record::{
     AnswerRecord, Contents, ContextRecord, Ended, FindingRecord, Hashes, ModelInfo, RECORD_VERSION, Record, Timings,

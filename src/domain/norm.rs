@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Country, Language, UnknownCountry};
+use super::{Country, Language, UnknownCountry};
 
 /// A norm's name, unique over all packs: the country and the id within its pack, written `CN/clock-as-gift`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -236,6 +236,20 @@ impl Texts {
         self.exactly(language).unwrap_or(&self.english)
     }
 
+    /// The text with some of its languages written anew.
+    #[must_use]
+    pub fn with(&self, texts: &BTreeMap<Language, Box<str>>) -> Self {
+        let mut all = self.clone();
+        for (language, text) in texts {
+            if *language == Language::ENGLISH {
+                all.english.clone_from(text);
+            } else {
+                all.others.insert(*language, text.clone());
+            }
+        }
+        all
+    }
+
     /// The languages in which the text is written, English first.
     pub fn languages(&self) -> impl Iterator<Item = Language> + '_ {
         std::iter::once(Language::ENGLISH).chain(self.others.keys().copied())
@@ -252,7 +266,7 @@ pub struct Source {
     pub publisher: String,
 }
 
-/// A cultural norm: what is customary, why, and what to do instead.
+/// A cultural norm: what is customary, why, and what to do instead. What is done about it is a matter of policy, and stands there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Norm {
     /// Its name.
@@ -277,10 +291,6 @@ pub struct Norm {
     pub regions: Vec<String>,
     /// Among whom it holds; `None`: generally.
     pub among: Option<String>,
-    /// What is done when it is at stake, after floor and pack were read together.
-    pub action: Action,
-    /// The probability in 0..=1 from which it counts as at stake; `None`: the models' calibrated threshold.
-    pub threshold: Option<f32>,
     /// Who says so.
     pub sources: Vec<Source>,
 }

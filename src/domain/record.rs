@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::norm::words;
-use super::{Action, Coverage, Evidence, Language, Mode, NormId, Outcome, Place, Scores, Seen, Step, Unavailable};
+use super::{
+    Action, Context, Coverage, Evidence, Language, Layers, Mode, NormId, Outcome, Place, Scores, Seen, Step,
+    Unavailable,
+};
 
 /// The version of [`Record`]'s form. It grows when a field changes its meaning or goes; a new field alone does not change it.
 pub const RECORD_VERSION: u32 = 1;
@@ -44,6 +47,23 @@ pub struct ContextRecord {
     pub conflicts: Vec<Place>,
     /// The query's language.
     pub language: Option<Language>,
+    /// The layers above the countries' packs.
+    #[serde(default, skip_serializing_if = "Layers::is_empty")]
+    pub layers: Layers,
+}
+
+impl From<&Context> for ContextRecord {
+    fn from(context: &Context) -> Self {
+        let Context { places, conflicts, language, layers } = context.clone();
+        Self { places, conflicts, language, layers }
+    }
+}
+
+impl From<ContextRecord> for Context {
+    fn from(record: ContextRecord) -> Self {
+        let ContextRecord { places, conflicts, language, layers } = record;
+        Self { places, conflicts, language, layers }
+    }
 }
 
 /// What was said about the answer.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::norm::words;
-use super::{Country, Language};
+use super::{Country, Language, Layers};
 
 words! {
     /// Who speaks.
@@ -134,7 +134,7 @@ words! {
 }
 
 /// What a request says about its culture outside the conversation's texts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Hint {
     /// The `comity-country` header: one or more countries.
     pub header: Vec<Country>,
@@ -146,6 +146,8 @@ pub struct Hint {
     pub default: Option<Country>,
     /// The `Accept-Language` header as it came.
     pub accept_language: Option<String>,
+    /// The layers above the countries' packs.
+    pub layers: Layers,
 }
 
 /// A country and where it was found.
@@ -158,10 +160,13 @@ pub struct Place {
     /// The name that was recognised in a text, such as `beijing`. `None` where a code was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The overlays for parts of the country that names in the text put in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<String>,
 }
 
 /// Whose culture a turn is about.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Context {
     /// The countries in play: those of the strongest source, in the order in which they were found.
     pub places: Vec<Place>,
@@ -169,6 +174,8 @@ pub struct Context {
     pub conflicts: Vec<Place>,
     /// The query's language, where it could be told.
     pub language: Option<Language>,
+    /// The layers above the countries' packs.
+    pub layers: Layers,
 }
 
 impl Context {

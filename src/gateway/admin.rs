@@ -1,6 +1,7 @@
 //! The operator's listener: health, readiness, figures.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -9,6 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::app::App;
@@ -16,7 +18,7 @@ use super::body::{Body, full};
 use super::serve::Shutdown;
 use crate::wire;
 
-/// Serves `/healthz`, `/readyz` and `/metrics` until `shutdown`. With a token, `/metrics` wants it as a bearer token.
+/// Serves `/healthz`, `/readyz`, `/metrics` and `/admin/policies` until `shutdown`. With a token, the latter two want it as a bearer token.
 pub async fn serve_admin(app: Arc<App>, listener: TcpListener, token: Option<SecretString>, mut shutdown: Shutdown) {
     let token = Arc::new(token);
     loop {
@@ -52,17 +54,20 @@ fn respond(app: &App, token: Option<&SecretString>, request: &Request<Incoming>)
             None => text(StatusCode::OK, "ready\n"),
             Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, why),
         },
-        (&Method::GET, "/metrics") if allowed(token, request) => {
+        (&Method::GET, "/metrics" | "/admin/policies") if !allowed(token, request) => {
+            error(StatusCode::UNAUTHORIZED, "Send the admin token as a bearer token.", "invalid_admin_token")
+        }
+        (&Method::GET, "/admin/policies") => json(&policies(app)),
+        (&Method::GET, "/metrics") => {
             app.observe();
             let mut response = Response::new(full(Bytes::from(app.metrics.render())));
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
             response
         }
-        (&Method::GET, "/metrics") => {
-            error(StatusCode::UNAUTHORIZED, "Send the admin token as a bearer token.", "invalid_admin_token")
+        _ => {
+            error(StatusCode::NOT_FOUND, "There is /healthz, /readyz, /metrics and /admin/policies here.", "not_found")
         }
-        _ => error(StatusCode::NOT_FOUND, "There is /healthz, /readyz and /metrics here.", "not_found"),
     }
 }
 
@@ -71,6 +76,44 @@ fn allowed(token: Option<&SecretString>, request: &Request<Incoming>) -> bool {
     let sent = request.headers().get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     // Hashes are compared, so that the time it takes tells nothing about the token.
     sent.is_some_and(|sent| blake3::hash(sent) == blake3::hash(token.expose_secret().as_bytes()))
+}
+
+/// Which policies are in force, since when, and what is wrong with those that were read after them.
+fn policies(app: &App) -> Value {
+    let policies = app.policies.load();
+    let set = &policies.set;
+    let packs = set.countries().filter_map(|country| set.pack(country)).map(|pack| {
+        json!({
+            "country": pack.country, "name": pack.name, "languages": pack.languages,
+            "norms": pack.norms.len(), "cases": pack.cases.len(),
+        })
+    });
+    let overlays = set.overlays().iter().map(|overlay| {
+        let (changes, norms) = overlay.extent();
+        json!({
+            "layer": overlay.layer, "name": &*overlay.name, "country": overlay.country, "changes": changes, "norms": norms,
+        })
+    });
+    let refused = app.refused().map(|refused| json!({ "at": seconds(refused.at), "problems": refused.problems }));
+    json!({
+        "hash": set.hash(),
+        "since": seconds(policies.since),
+        "age_seconds": policies.since.elapsed().unwrap_or_default().as_secs(),
+        "packs": packs.collect::<Vec<_>>(),
+        "overlays": overlays.collect::<Vec<_>>(),
+        "refused": refused,
+    })
+}
+
+/// Seconds since 1970-01-01 UTC.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn json(value: &Value) -> Response<Body> {
+    let mut response = Response::new(full(Bytes::from(value.to_string())));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 fn text(status: StatusCode, body: &'static str) -> Response<Body> {
@@ -92,6 +135,9 @@ impl App {
     fn not_ready(&self) -> Option<&'static str> {
         if self.tasks.is_closed() {
             return Some("draining\n");
+        }
+        if self.warming() {
+            return Some("the norms are being embedded\n");
         }
         (self.classifier.gauges().threads == 0 && self.classifier.hash() != "off")
             .then_some("no inference thread is alive\n")

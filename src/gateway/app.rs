@@ -1,16 +1,17 @@
 //! What all requests share.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::Audit;
 use crate::classify::Classifier;
-use crate::context::Places;
-use crate::domain::{Country, Hint, Mode, Unavailable};
+use crate::context::{AddedName, Places};
+use crate::domain::{Country, Hint, Layers, Mode, Unavailable};
 use crate::policy::PolicySet;
 use crate::telemetry::{AuditGauges, Metrics, ModelGauges};
 use crate::upstream::Client;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The country where nothing stronger names one.
     pub default_country: Option<Country>,
+    /// The overlays that every request is under.
+    pub layers: Layers,
     /// Whether every answer carries the verdict, or only those whose client asks.
     pub include_verdict: bool,
     /// The `finish_reason` of an answer that was repaired or declined.
@@ -65,18 +68,45 @@ pub struct Policies {
     pub set: PolicySet,
     /// Place names, the packs' own among them.
     pub places: Places,
+    /// Since when they are in force.
+    pub since: SystemTime,
+}
+
+/// Policies that were read and not taken.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// What is wrong with them, a line each.
+    pub problems: Vec<String>,
+    /// When they were read.
+    pub at: SystemTime,
+}
+
+impl Refused {
+    /// Policies read just now.
+    #[must_use]
+    pub fn now(problems: Vec<String>) -> Self {
+        Self { problems, at: SystemTime::now() }
+    }
 }
 
 impl Policies {
     /// Joins packs with the gazetteer and the packs' own names.
     #[must_use]
     pub fn new(set: PolicySet) -> Self {
-        let names: Vec<_> = set
-            .countries()
-            .filter_map(|country| set.pack(country))
-            .flat_map(|pack| pack.names.iter().map(|name| (pack.country, name.clone())))
-            .collect();
-        Self { places: Places::embedded().with_names(names.into_iter()), set }
+        let packs = set.countries().filter_map(|country| set.pack(country)).flat_map(|pack| {
+            pack.names.iter().map(|name| AddedName { country: pack.country, name: name.clone(), region: None })
+        });
+        let regions = set.overlays().iter().filter_map(|overlay| Some((overlay.country?, overlay)));
+        let regions = regions.flat_map(|(country, overlay)| {
+            let region = overlay.name.to_string();
+            overlay.names.iter().map(move |name| AddedName {
+                country,
+                name: name.clone(),
+                region: Some(region.clone()),
+            })
+        });
+        let names: Vec<AddedName> = packs.chain(regions).collect();
+        Self { places: Places::embedded().with_names(names.into_iter()), since: SystemTime::now(), set }
     }
 }
 
@@ -103,6 +133,10 @@ pub struct App {
     pub(super) settings: Settings,
     pub(super) classifier: Classifier,
     pub(super) policies: ArcSwap<Policies>,
+    /// The policies that were read last, where they have mistakes.
+    refused: ArcSwapOption<Refused>,
+    /// Whether the norms in force are still being embedded for the first time.
+    warming: AtomicBool,
     pub(super) upstream: Client,
     pub(super) audit: Audit,
     pub(super) metrics: Metrics,
@@ -121,7 +155,19 @@ impl App {
         let observers = Arc::new(Semaphore::new(settings.limits.observers));
         let policies = ArcSwap::from_pointee(policies);
         let tasks = TaskTracker::new();
-        Arc::new(Self { settings, classifier, policies, upstream, audit, metrics, tasks, requests, observers })
+        Arc::new(Self {
+            settings,
+            classifier,
+            policies,
+            refused: ArcSwapOption::empty(),
+            warming: AtomicBool::new(false),
+            upstream,
+            audit,
+            metrics,
+            tasks,
+            requests,
+            observers,
+        })
     }
 
     /// Reads a turn with the policies in force.
@@ -152,13 +198,31 @@ impl App {
         self.audit.close(patience);
     }
 
-    /// Embeds the norms of the packs in force, so that the first request need not wait for it.
+    /// Keeps in mind what is wrong with the policies that were read last; `None`: nothing.
+    pub(super) fn refuse(&self, refused: Option<Refused>) {
+        self.refused.store(refused.map(Arc::new));
+    }
+
+    /// What is wrong with the policies that were read last.
+    pub(super) fn refused(&self) -> Option<Arc<Refused>> {
+        self.refused.load_full()
+    }
+
+    /// Whether the norms in force are still being embedded for the first time.
+    pub(super) fn warming(&self) -> bool {
+        self.warming.load(Ordering::Relaxed)
+    }
+
+    /// Embeds the norms of the packs in force, so that no request has to wait for it. Requests are served meanwhile; `/readyz` says that it goes on.
     ///
     /// # Errors
     /// Why the models could not.
     pub async fn prepare(&self) -> Result<(), Unavailable> {
+        self.warming.store(true, Ordering::Relaxed);
         let policies = self.policies.load_full();
         let norms: Vec<_> = policies.set.norms().cloned().collect();
-        self.classifier.prepare(&norms).await
+        let prepared = self.classifier.prepare(&norms).await;
+        self.warming.store(false, Ordering::Relaxed);
+        prepared
     }
 }

@@ -14,7 +14,8 @@ use super::app::App;
 use super::body::{self, Body, full};
 use super::error::Error;
 use super::exchange::Exchange;
-use super::judging::{Understood, hint};
+use super::hints::{VERDICT, hint};
+use super::judging::Understood;
 use super::outgoing::Outgoing;
 use super::shadow;
 
@@ -33,10 +34,11 @@ pub(super) async fn chat(
     let plain = body::decoded(came.clone(), &parts.headers, limits.body)?;
     let inbound = Arc::new(Inbound::read(plain)?); // what Comity does not know stays as it came
     exchange.asked(inbound.model(), inbound.stream());
-    let hint = hint(app, &inbound, &parts.headers)?;
+    let (hint, wrong) = hint(app, &inbound, &parts.headers);
     if inbound.moderation() == Some(ModerationMode::Score) {
         return shadow::of_one(app, parts, came, inbound, exchange).await;
     }
+    wrong.into_iter().next().map_or(Ok(()), Err)?;
     let understood = app.understand(&inbound, &hint).await; // never an error: silence is data
     exchange.understood(&understood, Mode::Enforce, app.settings.keep_contents);
     let wants_verdict = app.settings.include_verdict || inbound.moderation().is_some() || asks_for_verdict(&parts);
@@ -51,7 +53,7 @@ pub(super) async fn chat(
 }
 
 fn asks_for_verdict(parts: &request::Parts) -> bool {
-    parts.headers.get("comity-verdict").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"include"))
+    parts.headers.get(VERDICT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"include"))
 }
 
 /// A polite refusal in the person's language, in the form that was asked for. The model is not called.

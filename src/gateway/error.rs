@@ -2,11 +2,12 @@
 
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::domain::{Ended, UnknownCountry};
+use crate::domain::Ended;
 use crate::upstream::UpstreamError;
 use crate::wire;
 
 use super::body::{Body, full};
+use super::hints::HintError;
 
 /// Why a request was not served.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +25,8 @@ pub(super) enum Error {
     Encoding,
     #[error("{0}")]
     Request(#[from] wire::Error),
-    #[error("The header comity-country is wrong: {0}.")]
-    Country(#[from] UnknownCountry),
+    #[error("{0}")]
+    Hint(#[from] HintError),
     #[error("Too many requests are under way. Try again in a moment.")]
     Busy,
     #[error("{0}")]
@@ -49,7 +50,7 @@ impl Error {
             Self::BodyBroken => (StatusCode::BAD_REQUEST, "invalid_request_error", "incomplete_body"),
             Self::Encoding => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request_error", "unsupported_encoding"),
             Self::Request(error) => (StatusCode::BAD_REQUEST, "invalid_request_error", error.code()),
-            Self::Country(_) => (StatusCode::BAD_REQUEST, "invalid_request_error", "unknown_country"),
+            Self::Hint(error) => (StatusCode::BAD_REQUEST, "invalid_request_error", error.code()),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "overloaded"),
             Self::Upstream(error) => upstream_kind(error),
             Self::AnswerTooLarge { .. } => (StatusCode::BAD_GATEWAY, "server_error", "answer_too_large"),
@@ -71,7 +72,7 @@ impl Error {
             | Self::BodyLate
             | Self::Encoding
             | Self::Request(_)
-            | Self::Country(_)
+            | Self::Hint(_)
             | Self::Busy => Ended::Refused,
         }
     }
@@ -79,7 +80,7 @@ impl Error {
     fn param(&self) -> Option<&str> {
         match self {
             Self::Request(error) => error.param(),
-            Self::Country(_) => Some("comity-country"),
+            Self::Hint(error) => Some(error.header()),
             Self::BodyTooLarge { .. }
             | Self::BodyLate
             | Self::BodyBroken

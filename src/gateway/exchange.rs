@@ -70,11 +70,7 @@ impl Exchange {
         let Understood { context, reading, decision, query, .. } = understood;
         let mut record = self.record();
         record.mode = mode;
-        record.context = ContextRecord {
-            places: context.places.clone(),
-            conflicts: context.conflicts.clone(),
-            language: context.language,
-        };
+        record.context = ContextRecord::from(context);
         record.coverage.clone_from(&reading.coverage);
         record.seen.clone_from(&reading.seen);
         match &reading.findings {

@@ -3,18 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, header};
-
 use crate::classify::Classifier;
 use crate::context;
 use crate::domain::{
-    Context, Country, Decision, Findings, GuardPlan, Hint, Norm, NormId, Outcome, Reading, Scores, StreamGuard, Turn,
-    UnknownCountry, Verdict,
+    Context, Decision, Findings, GuardPlan, Hint, Norm, NormId, Outcome, Reading, Scores, StreamGuard, Turn, Verdict,
 };
 use crate::guard::{Answer, Next, RepairRequest};
 use crate::policy::{self, Policy};
 use crate::score;
-use crate::wire::chat::Inbound;
 
 use super::app::{App, Policies};
 use super::exchange::Exchange;
@@ -79,33 +75,6 @@ pub async fn look_at(
             Next::Wait | Next::Done => return Some(about(&understood.at_stake(), answer.verdict())),
         }
     }
-}
-
-/// What the request says about its culture outside the conversation.
-///
-/// # Errors
-/// As [`named`].
-pub(super) fn hint(app: &App, inbound: &Inbound, headers: &HeaderMap) -> Result<Hint, UnknownCountry> {
-    Ok(Hint { header: named(headers)?, ..unnamed(app, inbound, headers) })
-}
-
-/// The countries that the `comity-country` header names.
-///
-/// # Errors
-/// [`UnknownCountry`] where it names something else.
-pub(super) fn named(headers: &HeaderMap) -> Result<Vec<Country>, UnknownCountry> {
-    let codes = text(headers, "comity-country").unwrap_or_default();
-    codes.split(',').map(str::trim).filter(|code| !code.is_empty()).map(str::parse).collect()
-}
-
-/// What [`hint`] says without that header.
-pub(super) fn unnamed(app: &App, inbound: &Inbound, headers: &HeaderMap) -> Hint {
-    let accept_language = text(headers, header::ACCEPT_LANGUAGE.as_str()).map(str::to_owned);
-    Hint { default: app.settings.default_country, accept_language, ..inbound.hint() }
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 impl Understood {

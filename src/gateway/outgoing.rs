@@ -10,6 +10,7 @@ use crate::wire::chat::{self, Inbound};
 
 use super::app::App;
 use super::body::{self, Body, full};
+use super::hints::{ADJUST, COUNTRY, GROUP, REGION, VERDICT};
 
 /// A chat request that can be sent, and sent again with a draft to repair.
 #[derive(Debug, Clone)]
@@ -63,7 +64,7 @@ impl Outgoing {
 
 /// A request for the model server: what is Comity's own stays here.
 pub(super) fn request(method: Method, uri: Uri, mut headers: HeaderMap, body: Body) -> Request<Body> {
-    for name in ["comity-country", "comity-verdict"] {
+    for name in [COUNTRY, REGION, GROUP, ADJUST, VERDICT] {
         headers.remove(name);
     }
     headers.remove(header::EXPECT);

@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::domain::{Coverage, Hint, Mode};
+use crate::domain::{Coverage, Mode};
 use crate::wire::chat::Inbound;
 
 use super::answer::is_event_stream;
@@ -16,7 +16,8 @@ use super::app::App;
 use super::body::{self, Body};
 use super::error::Error;
 use super::exchange::Exchange;
-use super::judging::{Watch, named, only_look, unnamed};
+use super::hints::hint;
+use super::judging::{Watch, only_look};
 use super::observe::{Copied, Copy, Passing, Way, look, passed};
 use super::outgoing;
 
@@ -117,12 +118,11 @@ impl Observer {
             Err(why) => return exchange.covered(Coverage::unscanned("request", why)),
         };
         exchange.asked(inbound.model(), inbound.stream());
-        let named = named(&headers);
-        let header = named.as_deref().unwrap_or_default().to_vec();
-        let understood = app.understand(&inbound, &Hint { header, ..unnamed(&app, &inbound, &headers) }).await;
+        let (hint, wrong) = hint(&app, &inbound, &headers);
+        let understood = app.understand(&inbound, &hint).await;
         exchange.understood(&understood, Mode::Shadow, app.settings.keep_contents);
-        if named.is_err() {
-            exchange.covered(Coverage::unscanned("comity-country", "unknown-country"));
+        for wrong in wrong {
+            exchange.covered(Coverage::unscanned(wrong.header(), wrong.reason()));
         }
         if !answered {
             return exchange.covered(Coverage::unscanned("answer", "upstream-error"));

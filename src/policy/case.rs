@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Country, Language, NormId};
+use crate::domain::{Country, Language, Layers, NormId};
 
 use super::sheet::{Table, Value};
 
@@ -12,10 +12,10 @@ const LEAST_OF_A_KIND: usize = 2;
 /// In how many languages a norm's cases are asked at least.
 const LEAST_LANGUAGES: usize = 2;
 
-const KEYS: [&str; 5] = ["query", "language", "picture", "country", "at_stake"];
+pub(super) const KEYS: [&str; 5] = ["query", "language", "picture", "country", "at_stake"];
 
 /// A test case of a norm.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     /// The norm.
     pub norm: NormId,
@@ -29,6 +29,8 @@ pub struct Case {
     pub picture: Vec<String>,
     /// Whether the norm is at stake.
     pub at_stake: bool,
+    /// The overlays under which it is asked.
+    pub layers: Layers,
     /// The line on which the case begins, from 1.
     pub line: usize,
     /// The file as the caller named it.
@@ -83,6 +85,7 @@ fn read_one(table: Table<'_>, norm: Option<&NormId>, pack: Country, path: &str, 
         country,
         picture,
         at_stake: at_stake?,
+        layers: Layers::default(),
         line,
         path,
     })

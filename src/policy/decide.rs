@@ -8,8 +8,8 @@ use crate::domain::{
     Action, Context, Decision, Evidence, Finding, Findings, GuardPlan, Norm, NormId, Place, Ruling, Step, Unavailable,
 };
 
-use super::norm::Rule;
-use super::set::Policy;
+use super::force::Policy;
+use super::terms::{Origin, Scope, Terms};
 
 /// How far below its threshold a norm is still told of in the trace.
 const NEAR: f32 = 0.15;
@@ -22,6 +22,7 @@ const NEAR: f32 = 0.15;
 #[must_use]
 pub fn decide(policy: &Policy, context: &Context, findings: &Findings) -> Decision {
     let mut trace = vec![turn_step(in_play(policy, context))];
+    trace.extend_from_slice(policy.layers());
     let (norms, silence) = match findings {
         Findings::Known { findings, threshold } => weigh(policy, findings, *threshold, &mut trace),
         Findings::Unknown(why) => (Vec::new(), silence(policy, *why, &mut trace)),
@@ -82,6 +83,7 @@ fn silence(policy: &Policy, why: Unavailable, trace: &mut Vec<Step>) -> bool {
 /// A norm in play, and what the models said about it.
 struct Weighed<'a> {
     norm: &'a Arc<Norm>,
+    terms: &'a Terms,
     finding: &'a Finding,
     threshold: f32,
 }
@@ -89,13 +91,13 @@ struct Weighed<'a> {
 /// The rulings, strictest first, and whether the models left a norm in play out.
 fn weigh(policy: &Policy, findings: &[Finding], threshold: f32, trace: &mut Vec<Step>) -> (Vec<Ruling>, bool) {
     let best = best_of(findings);
-    let weigh = |norm| weigh_one(norm, &best, threshold);
-    let mut weighed: Vec<Weighed<'_>> = policy.norms().iter().filter_map(weigh).collect();
+    let weigh = |(norm, terms)| weigh_one(norm, terms, &best, threshold);
+    let mut weighed: Vec<Weighed<'_>> = policy.entries().filter_map(weigh).collect();
     let unsaid = policy.norms().len() - weighed.len();
     weighed.sort_by(|a, b| {
         b.finding.probability.total_cmp(&a.finding.probability).then_with(|| a.norm.id.cmp(&b.norm.id))
     });
-    trace.extend(weighed.iter().filter(|weighed| weighed.near()).map(|weighed| weighed.step(policy)));
+    trace.extend(weighed.iter().filter(|weighed| weighed.near()).map(Weighed::step));
     if unsaid > 0 {
         trace.push(turn_step(format!("the models said nothing usable about norms in play: {unsaid}")));
     }
@@ -118,10 +120,15 @@ fn best_of(findings: &[Finding]) -> BTreeMap<&NormId, &Finding> {
     best
 }
 
-fn weigh_one<'a>(norm: &'a Arc<Norm>, best: &BTreeMap<&'a NormId, &'a Finding>, threshold: f32) -> Option<Weighed<'a>> {
-    let threshold = norm.threshold.unwrap_or(threshold);
+fn weigh_one<'a>(
+    norm: &'a Arc<Norm>,
+    terms: &'a Terms,
+    best: &BTreeMap<&'a NormId, &'a Finding>,
+    threshold: f32,
+) -> Option<Weighed<'a>> {
+    let threshold = terms.threshold.as_ref().map_or(threshold, |(own, _)| *own);
     let finding = best.get(&norm.id).filter(|_| !threshold.is_nan())?;
-    Some(Weighed { norm, finding, threshold })
+    Some(Weighed { norm, terms, finding, threshold })
 }
 
 impl Weighed<'_> {
@@ -139,19 +146,19 @@ impl Weighed<'_> {
             probability: self.finding.probability,
             threshold: self.threshold,
             evidence: self.finding.evidence,
-            action: self.norm.action,
+            action: self.terms.action,
         }
     }
 
-    fn step(&self, policy: &Policy) -> Step {
-        let Self { norm, finding, threshold } = self;
-        let whose = if norm.threshold.is_some() { "policy's" } else { "models'" };
+    fn step(&self) -> Step {
+        let Self { norm, terms, finding, threshold } = self;
+        let whose = terms.threshold.as_ref().map_or_else(|| "the models'".to_owned(), |(_, by)| format!("{by}'s"));
         let says = format!("{:.3} by {}", finding.probability, spoken(finding.evidence));
         let says = if self.at_stake() {
-            let why = because(norm, policy.rule(&norm.id));
-            format!("{says} reaches the {whose} threshold {threshold:.3}: {}, {why}", norm.action)
+            let why = because(norm, terms);
+            format!("{says} reaches {whose} threshold {threshold:.3}: {}, {why}", terms.action)
         } else {
-            format!("{says} stays below the {whose} threshold {threshold:.3}: nothing is done")
+            format!("{says} stays below {whose} threshold {threshold:.3}: nothing is done")
         };
         Step { norm: Some(norm.id.clone()), says }
     }
@@ -165,13 +172,13 @@ fn spoken(evidence: Evidence) -> &'static str {
     }
 }
 
-fn because(norm: &Norm, rule: Option<Rule>) -> String {
+fn because(norm: &Norm, terms: &Terms) -> String {
     let strength = norm.strength;
-    match rule {
-        Some(Rule::Norm) => "the norm's own action".to_owned(),
-        Some(Rule::Pack) => format!("the pack's action for {strength} norms"),
-        Some(Rule::Lock) => format!("where the floor locks {strength} norms"),
-        Some(Rule::Floor) | None => format!("the floor's action for {strength} norms"),
+    match &terms.action_by {
+        (Origin::Pack, Scope::Norm) => "the norm's own action".to_owned(),
+        (by, Scope::Norm) => format!("{by}'s action for it"),
+        (by, Scope::Strength) => format!("{by}'s action for {strength} norms"),
+        (by, Scope::Locked) => format!("where {by} locks {strength} norms"),
     }
 }
 

@@ -22,7 +22,7 @@ fn the_strictest_norm_at_stake_decides_and_the_trace_says_why() {
         [
             "CN (query: here): norms in play: 2",
             "0.900 by question and picture together reaches the models' threshold 0.500: observe, where the floor locks contested norms",
-            "0.700 by question and picture together reaches the policy's threshold 0.600: rewrite, the floor's action for taboo norms",
+            "0.700 by question and picture together reaches the pack's threshold 0.600: rewrite, the floor's action for taboo norms",
             "rewrite: the strictest for 2 norms at stake",
         ]
     );
@@ -38,7 +38,7 @@ fn a_near_miss_is_told_and_does_nothing() {
     assert_eq!(
         says(&decision)[1..],
         [
-            "0.500 by question and picture together stays below the policy's threshold 0.600: nothing is done",
+            "0.500 by question and picture together stays below the pack's threshold 0.600: nothing is done",
             "pass: no norm is at stake"
         ]
     );
@@ -166,11 +166,10 @@ proptest! {
             .replacen("threshold = 0.6", &format!("action = \"{own}\""), 1)
             .replacen("strength = \"taboo\"", &format!("strength = \"{strength}\""), 1);
         if let Some(set) = PolicySet::read(&[Source { path: "CN.toml", text: &pack }]).0 {
-            let norms: Vec<_> = set.norms().collect();
-            prop_assert!(norms.iter().all(|norm| norm.action >= set.floor().action(norm.strength)));
-            prop_assert!(
-                norms.iter().all(|norm| norm.strength != Strength::Contested || norm.action == Action::Observe)
-            );
+            for (norm, action) in crate::policy::fixture::actions(&set) {
+                prop_assert!(action >= set.floor().action(norm.strength));
+                prop_assert!(norm.strength != Strength::Contested || action == Action::Observe);
+            }
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::domain::{Context, Evidence, Finding, Findings, Norm, Place, PlaceSource};
+use crate::domain::{Action, Context, Evidence, Finding, Findings, Norm, Place, PlaceSource};
 
-use super::set::{Policy, PolicySet, Source};
+use super::force::Policy;
+use super::pack::Pack;
+use super::set::{PolicySet, Source};
 
 pub(super) const PACK: &str = r#"format = 1
 country = "CN"
@@ -87,10 +89,19 @@ pub(super) fn small() -> PolicySet {
     PolicySet::read(&[Source { path: "CN.toml", text: PACK }]).0.unwrap()
 }
 
+/// The norms of the packs with their actions.
+pub(super) fn actions(set: &PolicySet) -> Vec<(Arc<Norm>, Action)> {
+    set.packs.values().flat_map(Pack::entries).map(|entry| (entry.norm, entry.terms.action)).collect()
+}
+
 /// A turn in these countries.
 pub(super) fn context(countries: &[&str]) -> Context {
-    let place =
-        |code: &&str| Place { country: code.parse().unwrap(), source: PlaceSource::Query, name: Some("here".into()) };
+    let place = |code: &&str| Place {
+        country: code.parse().unwrap(),
+        source: PlaceSource::Query,
+        name: Some("here".into()),
+        regions: Vec::new(),
+    };
     Context { places: countries.iter().map(place).collect(), ..Context::default() }
 }
 

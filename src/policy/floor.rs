@@ -14,8 +14,10 @@ const OF_A_NORM: [Action; 4] = [Action::Observe, Action::Educate, Action::Rewrit
 pub struct Floor {
     /// What is done about a norm of each strength that names no action of its own. A pack may be stricter, never milder.
     pub actions: BTreeMap<Strength, Action>,
-    /// The strengths whose action no pack changes.
+    /// The strengths whose action no layer changes.
     pub locks: BTreeSet<Strength>,
+    /// Whether a request may only tighten what holds for it.
+    pub requests_tighten: bool,
     /// What is done when the models cannot say: [`Action::Pass`] or [`Action::Decline`].
     pub when_unknown: Action,
     /// Whether a piece of an answer that cannot be checked is withheld; otherwise it is shown and recorded as unverified.
@@ -46,7 +48,9 @@ impl Floor {
         let root = root.only(&["format", "actions", "locks", "when_unknown", "when_unchecked", "stream", "repair"]);
         let format = format_one(&root);
         let actions = section(&root, "actions").map(|table| read_actions(&table, true));
-        let locks = section(&root, "locks").and_then(|table| read_locks(&table));
+        let locks = section(&root, "locks").map(|table| table.only(&["strengths", "requests"]));
+        let requests_tighten = locks.as_ref().map_or(Some(false), read_requests);
+        let locks = locks.and_then(|table| read_locks(&table));
         let when_unknown = section(&root, "when_unknown").and_then(|table| {
             choice(&table.only(&["action"]), "action", &[("pass", Action::Pass), ("decline", Action::Decline)])
         });
@@ -62,6 +66,7 @@ impl Floor {
         Some(Self {
             actions: actions??,
             locks: locks?,
+            requests_tighten: requests_tighten?,
             when_unknown: when_unknown?,
             withhold_unchecked: withhold_unchecked?,
             stream: stream?,
@@ -108,7 +113,6 @@ pub(super) fn read_actions(table: &Table<'_>, all: bool) -> Option<BTreeMap<Stre
 }
 
 fn read_locks(table: &Table<'_>) -> Option<BTreeSet<Strength>> {
-    let table = table.clone().only(&["strengths"]);
     table.need("strengths")?.list()?.iter().map(Value::word).collect()
 }
 
@@ -116,6 +120,14 @@ fn read_stream(table: &Table<'_>) -> (Option<StreamGuard>, Option<usize>) {
     let guard = table.need("guard").and_then(|value| value.word());
     let kib = table.need("most_held_kib").and_then(|value| value.whole(1..=16 * 1024));
     (guard, kib.and_then(|kib| usize::try_from(kib).ok()?.checked_mul(1024)))
+}
+
+/// What requests may do: everything that is open where nothing is said.
+fn read_requests(table: &Table<'_>) -> Option<bool> {
+    if table.may("requests").is_none() {
+        return Some(false);
+    }
+    choice(table, "requests", &[("open", false), ("tighten", true)])
 }
 
 /// One of a few words that stand for something.

@@ -9,18 +9,23 @@ mod embedded;
 #[cfg(test)]
 mod fixture;
 mod floor;
+mod force;
 mod norm;
 mod note;
+mod overlay;
 mod pack;
 mod phrases;
 mod problem;
 mod set;
 mod sheet;
+mod terms;
 
 pub use case::Case;
 pub use decide::{decide, plan};
 pub use floor::Floor;
+pub use force::Policy;
 pub use note::{note, repair_ask};
+pub use overlay::Overlay;
 pub use pack::Pack;
 pub use problem::{Problem, Severity};
-pub use set::{Policy, PolicySet, Source};
+pub use set::{PolicySet, Source};

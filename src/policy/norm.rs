@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Action, Country, Language, Norm, NormId, Source, Strength, Texts};
+use crate::domain::{Action, Country, Language, Layer, Layers, Norm, NormId, Source, Strength, Texts};
 
 use super::floor::{Floor, action_of_a_norm};
 use super::sheet::{Table, Value};
+use super::terms::{Origin, Scope, Terms};
 
 /// The most characters of one text. It goes into requests and is read by people: a norm is said in a sentence or two.
 const MOST_TEXT: usize = 600;
@@ -13,7 +14,9 @@ const MOST_TEXT: usize = 600;
 /// The most words of a `see` cue: it is compared with a labeller's names for things.
 const MOST_CUE_WORDS: usize = 3;
 
-const KEYS: [&str; 15] = [
+/// The keys of a norm; `country` belongs to one that an overlay adds.
+pub(super) const KEYS: [&str; 17] = [
+    "country",
     "id",
     "domain",
     "strength",
@@ -27,22 +30,10 @@ const KEYS: [&str; 15] = [
     "among",
     "action",
     "threshold",
+    "lock",
     "sources",
     "case",
 ];
-
-/// Which rule chose a norm's action.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rule {
-    /// The norm's own `action`.
-    Norm,
-    /// The pack's `[actions]`.
-    Pack,
-    /// The floor's `[actions]`.
-    Floor,
-    /// The floor's `[locks]`.
-    Lock,
-}
 
 /// What a norm is read against: its pack's head and the floor.
 #[derive(Debug)]
@@ -55,11 +46,31 @@ pub(super) struct Head<'f> {
     /// The pack's own threshold.
     pub(super) threshold: Option<f32>,
     pub(super) floor: &'f Floor,
+    /// The layer that holds the norm.
+    pub(super) by: Origin,
+}
+
+impl<'f> Head<'f> {
+    /// The head of a norm that an overlay adds.
+    pub(super) fn of_overlay(country: Country, languages: Vec<Language>, by: Origin, floor: &'f Floor) -> Self {
+        Self { country, languages, actions: BTreeMap::new(), threshold: None, floor, by }
+    }
+}
+
+/// The layers under which a norm of `by` is in force.
+pub(super) fn layers_of(by: &Origin) -> Layers {
+    let Origin::Overlay(layer, name) = by else { return Layers::default() };
+    let name = name.to_string();
+    match layer {
+        Layer::Region => Layers { regions: vec![name], ..Layers::default() },
+        Layer::Group => Layers { groups: vec![name], ..Layers::default() },
+        Layer::Tenant => Layers { tenant: Some(name), ..Layers::default() },
+    }
 }
 
 /// Reads a norm; `None` where something in it was wrong.
-pub(super) fn read(table: &Table<'_>, head: &Head<'_>) -> Option<(Norm, Rule)> {
-    let table = table.clone().only(&KEYS);
+pub(super) fn read(table: &Table<'_>, head: &Head<'_>) -> Option<(Norm, Terms)> {
+    let table = table.clone().only(if head.by == Origin::Pack { KEYS.get(1..).unwrap_or_default() } else { &KEYS });
     let id = table.need("id").and_then(|value| read_id(&value, head.country));
     let domain = table.need("domain").and_then(|value| value.word());
     let strength: Option<Strength> = table.need("strength").and_then(|value| value.word());
@@ -72,8 +83,16 @@ pub(super) fn read(table: &Table<'_>, head: &Head<'_>) -> Option<(Norm, Rule)> {
     let own = table.may("action");
     let action = strength.and_then(|strength| choose_action(strength, own.as_ref(), head));
     let threshold = table.may("threshold").map(|value| value.probability());
+    let lock = table.may("lock").map_or(Some(false), |value| value.flag());
     let sources = read_sources(&table);
-    let (action, rule) = action?;
+    let (action, action_by) = action?;
+    let threshold = threshold.map_or(Some(head.threshold), |own| own.map(Some))?;
+    let terms = Terms {
+        action,
+        action_by,
+        threshold: threshold.map(|threshold| (threshold, head.by.clone())),
+        lock: lock?.then(|| head.by.clone()),
+    };
     let norm = Norm {
         id: id?,
         domain: domain?,
@@ -86,11 +105,9 @@ pub(super) fn read(table: &Table<'_>, head: &Head<'_>) -> Option<(Norm, Rule)> {
         answers: answers?,
         regions,
         among: among.map_or(Some(None), |among| among.map(Some))?,
-        action,
-        threshold: threshold.map_or(Some(head.threshold), |own| own.map(Some))?,
         sources: sources?,
     };
-    Some((norm, rule))
+    Some((norm, terms))
 }
 
 /// An id within a country's pack.
@@ -105,17 +122,28 @@ fn some(table: &Table<'_>, key: &str, why: &str) -> Option<Vec<String>> {
 /// A text in English and in each of `languages`, and in any others.
 fn read_texts(table: &Table<'_>, key: &str, languages: &[Language]) -> Option<Texts> {
     let value = table.need(key)?;
-    let mut texts = BTreeMap::new();
-    for (name, text) in value.table()?.entries() {
-        let language = text.language_of_key(name);
-        texts.extend(language.map(|language| (language, read_text(&text))));
-    }
+    let mut texts = texts_by_language(&value)?;
     for language in [Language::ENGLISH].iter().chain(languages).filter(|language| !texts.contains_key(language)) {
         value.error_at_key(format!("`{key}.{language}` is missing: write this text in that language, too"));
     }
     let english = texts.remove(&Language::ENGLISH)??;
     let others = texts.into_iter().filter_map(|(language, text)| Some((language, text?.into()))).collect();
     Some(Texts::new(english, others))
+}
+
+/// A text in some languages, those that could be read.
+pub(super) fn read_some_texts(value: &Value<'_>) -> Option<BTreeMap<Language, Box<str>>> {
+    let texts = texts_by_language(value)?;
+    Some(texts.into_iter().filter_map(|(language, text)| Some((language, text?.into()))).collect())
+}
+
+fn texts_by_language<'s>(value: &Value<'s>) -> Option<BTreeMap<Language, Option<&'s str>>> {
+    let mut texts = BTreeMap::new();
+    for (name, text) in value.table()?.entries() {
+        let language = text.language_of_key(name);
+        texts.extend(language.map(|language| (language, read_text(&text))));
+    }
+    Some(texts)
 }
 
 fn read_text<'s>(value: &Value<'s>) -> Option<&'s str> {
@@ -128,7 +156,7 @@ fn read_text<'s>(value: &Value<'s>) -> Option<&'s str> {
     Some(text)
 }
 
-fn read_cues(value: &Value<'_>) -> Option<Vec<String>> {
+pub(super) fn read_cues(value: &Value<'_>) -> Option<Vec<String>> {
     let mut cues = Vec::new();
     for item in value.list()? {
         let Some(cue) = item.text() else { continue };
@@ -155,23 +183,23 @@ fn read_sources(table: &Table<'_>) -> Option<Vec<Source>> {
 }
 
 /// The action of a norm and the rule that chose it: its own, else its pack's, else the floor's; a lock stands above all.
-fn choose_action(strength: Strength, own: Option<&Value<'_>>, head: &Head<'_>) -> Option<(Action, Rule)> {
+fn choose_action(strength: Strength, own: Option<&Value<'_>>, head: &Head<'_>) -> Option<(Action, (Origin, Scope))> {
     let floor = head.floor.action(strength);
     if head.floor.locks.contains(&strength) {
         if let Some(own) = own {
             own.error_at_key(format!("the floor locks {strength} norms at `{floor}`: take this line out"));
         }
-        return Some((floor, Rule::Lock));
+        return Some((floor, (Origin::Floor, Scope::Locked)));
     }
     let Some(own) = own else {
-        let pack = head.actions.get(&strength).map(|action| (*action, Rule::Pack));
-        return pack.or(Some((floor, Rule::Floor)));
+        let pack = head.actions.get(&strength).map(|action| (*action, (Origin::Pack, Scope::Strength)));
+        return pack.or(Some((floor, (Origin::Floor, Scope::Strength))));
     };
     let action = action_of_a_norm(own)?;
     if action < floor {
         own.error(format!(
-            "`{action}` is milder than the floor's `{floor}` for {strength} norms: a pack may only be stricter"
+            "`{action}` is milder than the floor's `{floor}` for {strength} norms: use that or a stricter one"
         ));
     }
-    Some((action, Rule::Norm))
+    Some((action, (head.by.clone(), Scope::Norm)))
 }

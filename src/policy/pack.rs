@@ -1,18 +1,19 @@
 //! One country's pack: its head, its norms and their cases.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::btree_map;
 use std::sync::Arc;
 
-use crate::domain::{Action, Country, Language, Norm, NormId, Strength};
+use crate::domain::{Action, Country, Language, Norm, Strength};
 
 use super::case::{self, Case};
 use super::floor::{Floor, format_one, read_actions};
-use super::norm::{self, Head, Rule};
+use super::norm::{self, Head};
 use super::phrases::Phrases;
 use super::sheet::{Sheet, Table, Value};
+use super::terms::{Entry, Origin, Terms};
 
-const KEYS: [&str; 8] = ["format", "country", "name", "languages", "names", "actions", "threshold", "norm"];
+pub(super) const KEYS: [&str; 8] = ["format", "country", "name", "languages", "names", "actions", "threshold", "norm"];
 
 /// One country's norms.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,10 +30,15 @@ pub struct Pack {
     pub norms: Vec<Arc<Norm>>,
     /// The norms' own test cases, in the order of the file.
     pub cases: Vec<Case>,
+    /// The norms' terms, in their order.
+    terms: Vec<Terms>,
 }
 
-/// A pack and the rule that chose each norm's action.
-pub(super) type Ruled = (Pack, BTreeMap<NormId, Rule>);
+impl Pack {
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+        self.norms.iter().zip(&self.terms).map(|(norm, terms)| Entry::new(Arc::clone(norm), terms.clone()))
+    }
+}
 
 /// What stands above every pack.
 pub(super) struct Above<'f> {
@@ -43,7 +49,7 @@ pub(super) struct Above<'f> {
 
 /// Reads `<CC>.toml`, whose name says `country`; `None` where something in the head was wrong. A norm in which something was wrong is left out: the
 /// sheet's problems tell.
-pub(super) fn read(sheet: &Sheet<'_>, country: Country, above: &Above<'_>) -> Option<Ruled> {
+pub(super) fn read(sheet: &Sheet<'_>, country: Country, above: &Above<'_>) -> Option<Pack> {
     let parsed = sheet.parse()?;
     let root = Table::root(sheet, &parsed).only(&KEYS);
     let format = format_one(&root);
@@ -53,25 +59,29 @@ pub(super) fn read(sheet: &Sheet<'_>, country: Country, above: &Above<'_>) -> Op
     let name = root.need("name").and_then(|value| value.text().map(str::to_owned));
     let languages = root.need("languages").and_then(|value| read_languages(&value, above.phrases));
     let names = root.may("names").map(|value| value.texts()).unwrap_or_default();
-    let actions = root.may("actions").and_then(|value| read_actions_of_pack(&value, above.floor)).unwrap_or_default();
+    let actions = root.may("actions").and_then(|value| read_actions_above(&value, above.floor)).unwrap_or_default();
     let threshold = root.may("threshold").and_then(|value| value.probability());
-    let head =
-        Head { country, languages: languages.clone().unwrap_or_default(), actions, threshold, floor: above.floor };
+    let languages_of_texts = languages.clone().unwrap_or_default();
+    let floor = above.floor;
+    let head = Head { country, languages: languages_of_texts, actions, threshold, floor, by: Origin::Pack };
     let tables = root.need("norm").and_then(|value| value.some_tables("a pack has at least one norm"));
     let body = read_body(&tables.unwrap_or_default(), &head, sheet);
     format?;
-    let pack = Pack { country, name: name?, languages: languages?, names, norms: body.norms, cases: body.cases };
-    Some((pack, body.rules))
+    let (name, languages) = (name?, languages?);
+    let Body { norms, terms, cases } = body;
+    Some(Pack { country, name, languages, names, norms, cases, terms })
 }
 
 #[derive(Default)]
-struct Body {
-    norms: Vec<Arc<Norm>>,
-    cases: Vec<Case>,
-    rules: BTreeMap<NormId, Rule>,
+pub(super) struct Body {
+    pub(super) norms: Vec<Arc<Norm>>,
+    /// The norms' terms, in the same order.
+    pub(super) terms: Vec<Terms>,
+    pub(super) cases: Vec<Case>,
 }
 
-fn read_body(tables: &[Table<'_>], head: &Head<'_>, sheet: &Sheet<'_>) -> Body {
+/// Reads norms and their cases. A norm in which something was wrong is left out: the sheet's problems tell.
+pub(super) fn read_body(tables: &[Table<'_>], head: &Head<'_>, sheet: &Sheet<'_>) -> Body {
     let mut body = Body::default();
     let mut lines: BTreeMap<String, usize> = BTreeMap::new();
     for table in tables {
@@ -79,9 +89,9 @@ fn read_body(tables: &[Table<'_>], head: &Head<'_>, sheet: &Sheet<'_>) -> Body {
         let id = read.as_ref().map(|(norm, _)| &norm.id);
         body.cases.extend(case::read(table, id, head.country, sheet.path()));
         tell_twice(table, &mut lines);
-        if let Some((norm, rule)) = read {
-            body.rules.insert(norm.id.clone(), rule);
+        if let Some((norm, terms)) = read {
             body.norms.push(Arc::new(norm));
+            body.terms.push(terms);
         }
     }
     body
@@ -92,8 +102,10 @@ fn tell_twice(table: &Table<'_>, lines: &mut BTreeMap<String, usize>) {
     let Some(value) = table.may("id") else { return };
     let Some(id) = value.as_str() else { return };
     match lines.entry(id.to_owned()) {
-        Entry::Occupied(first) => value.error(format!("line {} has this id, too: give each norm its own", first.get())),
-        Entry::Vacant(free) => drop(free.insert(value.line())),
+        btree_map::Entry::Occupied(first) => {
+            value.error(format!("line {} has this id, too: give each norm its own", first.get()));
+        }
+        btree_map::Entry::Vacant(free) => drop(free.insert(value.line())),
     }
 }
 
@@ -124,8 +136,8 @@ fn read_languages(value: &Value<'_>, phrases: Option<&Phrases>) -> Option<Vec<La
     Some(languages)
 }
 
-/// A pack's own actions, each at least as strict as the floor's and none of a locked strength.
-fn read_actions_of_pack(value: &Value<'_>, floor: &Floor) -> Option<BTreeMap<Strength, Action>> {
+/// The actions of a pack or an overlay, each at least as strict as the floor's and none of a locked strength.
+pub(super) fn read_actions_above(value: &Value<'_>, floor: &Floor) -> Option<BTreeMap<Strength, Action>> {
     let table = value.table()?;
     let actions = read_actions(&table, false)?;
     for (strength, action) in &actions {
@@ -134,7 +146,7 @@ fn read_actions_of_pack(value: &Value<'_>, floor: &Floor) -> Option<BTreeMap<Str
         if floor.locks.contains(strength) {
             value.error_at_key(format!("the floor locks {strength} norms at `{least}`: take this line out"));
         } else if *action < least {
-            value.error(format!("`{action}` is milder than the floor's `{least}`: a pack may only be stricter"));
+            value.error(format!("`{action}` is milder than the floor's `{least}`: use that or a stricter one"));
         }
     }
     Some(actions)

@@ -1,13 +1,13 @@
-//! All packs together, under one floor.
+//! All packs together, under one floor, with the overlays above them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::domain::{Context, Country, Language, Norm, NormId};
+use crate::domain::{Country, Language, Layer, Layers, Norm, NormId};
 
 use super::embedded;
 use super::floor::Floor;
-use super::norm::Rule;
+use super::overlay::{self, Overlay};
 use super::pack::{self, Pack};
 use super::phrases::Phrases;
 use super::problem::{Problem, Severity};
@@ -16,34 +16,35 @@ use super::sheet::Sheet;
 /// A file's name and text. Reading it from a disk is the caller's work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source<'a> {
-    /// The file as the user named it, for messages. Its last part says what it is: `floor.toml`, `phrases.toml`, or a pack such as `CN.toml`.
+    /// The file as the user named it, for messages. Its last part says what it is: `floor.toml`, `phrases.toml`, or a pack such as `CN.toml`; what lies in
+    /// a folder `overlays` is an overlay.
     pub path: &'a str,
     /// Its text.
     pub text: &'a str,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
     fn name(&self) -> &str {
         self.path.rsplit(['/', '\\']).next().unwrap_or(self.path)
+    }
+
+    /// The name of the overlay that the file holds, if it holds one.
+    fn overlay(&self) -> Option<&'a str> {
+        let mut parts = self.path.rsplit(['/', '\\']);
+        let name = parts.next()?.strip_suffix(".toml");
+        name.filter(|_| parts.next() == Some("overlays"))
     }
 }
 
 /// All packs, the floor above them and the phrases around them: one version, never changed once read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PolicySet {
-    packs: BTreeMap<Country, Pack>,
-    rules: Arc<BTreeMap<NormId, Rule>>,
-    floor: Arc<Floor>,
+    pub(super) packs: BTreeMap<Country, Pack>,
+    /// In the order in which they speak.
+    pub(super) overlays: Vec<Overlay>,
+    pub(super) floor: Arc<Floor>,
     phrases: Phrases,
     hash: String,
-}
-
-/// What holds for one turn: the norms in play and the floor.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
-    norms: Vec<Arc<Norm>>,
-    rules: Arc<BTreeMap<NormId, Rule>>,
-    floor: Arc<Floor>,
 }
 
 /// The files by what they are.
@@ -51,10 +52,11 @@ struct Files<'a> {
     floor: Source<'a>,
     phrases: Source<'a>,
     packs: BTreeMap<Country, Source<'a>>,
+    overlays: BTreeMap<&'a str, Source<'a>>,
 }
 
 impl PolicySet {
-    /// Reads packs (`<CC>.toml`), `floor.toml` and `phrases.toml`, told apart by their names. Where the floor or the phrases are not among them, those
+    /// Reads packs (`<CC>.toml`), overlays (`overlays/<name>.toml`), `floor.toml` and `phrases.toml`, told apart by their names. Where the floor or the phrases are not among them, those
     /// that come with Comity hold.
     ///
     /// Every problem of every file is reported, in the order of the paths and of the places in them. The set is `Some` only when none is an error.
@@ -67,20 +69,18 @@ impl PolicySet {
         // Packs are read under the floor that comes with Comity while the given one is broken, so that their own mistakes are told, too.
         let under = floor.clone().or_else(|| walk(embedded::FLOOR, &mut Vec::new(), Floor::read));
         let mut packs = BTreeMap::new();
-        let mut rules = BTreeMap::new();
         for (country, file) in &files.packs {
             let Some(under) = &under else { break };
             let above = pack::Above { floor: under, phrases: phrases.as_ref() };
             let read = walk(*file, &mut problems, |sheet| pack::read(sheet, *country, &above));
-            let Some((pack, its_rules)) = read else { continue };
-            rules.extend(its_rules);
-            packs.insert(*country, pack);
+            packs.extend(read.map(|pack| (*country, pack)));
         }
+        let overlays = under.map(|under| read_overlays(&files, &under, &packs, &mut problems)).unwrap_or_default();
         problems.sort();
         let sound = problems.iter().all(|problem| problem.severity != Severity::Error);
         let set = floor.zip(phrases).filter(|_| sound).map(|(floor, phrases)| Self {
             packs,
-            rules: Arc::new(rules),
+            overlays,
             floor: Arc::new(floor),
             phrases,
             hash: files.hash(),
@@ -111,29 +111,30 @@ impl PolicySet {
         self.packs.get(&country)
     }
 
-    /// The norms of all packs.
+    /// The norms of all packs and overlays; one that an overlay words anew is there in both wordings.
     pub fn norms(&self) -> impl Iterator<Item = &Arc<Norm>> + '_ {
-        self.packs.values().flat_map(|pack| &pack.norms)
+        self.packs.values().flat_map(|pack| &pack.norms).chain(self.overlays.iter().flat_map(Overlay::norms))
+    }
+
+    /// The overlays, in the order in which they speak.
+    #[must_use]
+    pub fn overlays(&self) -> &[Overlay] {
+        &self.overlays
+    }
+
+    /// The overlays among `layers` that these policies do not have, by kind and name.
+    #[must_use]
+    pub fn unknown(&self, layers: &Layers) -> Vec<(Layer, String)> {
+        let known = |(layer, name): &(Layer, &str)| {
+            self.overlays.iter().any(|overlay| overlay.layer == *layer && *overlay.name == **name)
+        };
+        layers.overlays().filter(|asked| !known(asked)).map(|(layer, name)| (layer, name.to_owned())).collect()
     }
 
     /// The floor.
     #[must_use]
     pub fn floor(&self) -> &Floor {
         &self.floor
-    }
-
-    /// What holds for a turn: the norms of its countries are in play, none where it names none. Cheap: nothing but counters is copied.
-    #[must_use]
-    pub fn of(&self, context: &Context) -> Policy {
-        let mut countries: Vec<Country> = Vec::new();
-        for country in context.countries() {
-            if !countries.contains(&country) {
-                countries.push(country);
-            }
-        }
-        let packs = countries.into_iter().filter_map(|country| self.packs.get(&country));
-        let norms = packs.flat_map(|pack| pack.norms.iter().cloned()).collect();
-        Policy { norms, rules: Arc::clone(&self.rules), floor: Arc::clone(&self.floor) }
     }
 
     /// What is appended to an answer that goes against `norms`, in the person's language: what is customary and what to do instead, of the first three.
@@ -150,25 +151,6 @@ impl PolicySet {
     }
 }
 
-impl Policy {
-    /// The norms in play, in the order of the turn's countries and of their packs.
-    #[must_use]
-    pub fn norms(&self) -> &[Arc<Norm>] {
-        &self.norms
-    }
-
-    /// The floor.
-    #[must_use]
-    pub fn floor(&self) -> &Floor {
-        &self.floor
-    }
-
-    /// The rule that chose a norm's action.
-    pub(super) fn rule(&self, norm: &NormId) -> Option<Rule> {
-        self.rules.get(norm).copied()
-    }
-}
-
 /// Reads one file and keeps what was wrong with it.
 fn walk<T>(file: Source<'_>, problems: &mut Vec<Problem>, read: impl FnOnce(&Sheet<'_>) -> Option<T>) -> Option<T> {
     let sheet = Sheet::new(file.path, file.text);
@@ -177,15 +159,44 @@ fn walk<T>(file: Source<'_>, problems: &mut Vec<Problem>, read: impl FnOnce(&She
     found
 }
 
+/// Reads the overlays, in the order in which they speak: regions, groups, tenants, and by name among their like.
+fn read_overlays(
+    files: &Files<'_>,
+    floor: &Floor,
+    packs: &BTreeMap<Country, Pack>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Overlay> {
+    let mut overlays: Vec<Overlay> = Vec::new();
+    let mut added: BTreeSet<NormId> = BTreeSet::new();
+    for (name, file) in &files.overlays {
+        if !is_slug(name) {
+            problems.push(whole(file.path, Severity::Error, NO_OVERLAY));
+        }
+        let below = overlay::Below { floor, packs, added: &added };
+        let read = walk(*file, problems, |sheet| overlay::read(sheet, name, &below));
+        added.extend(read.iter().flat_map(Overlay::norms).map(|norm| norm.id.clone()));
+        overlays.extend(read);
+    }
+    overlays.sort_by(|a, b| (a.layer, &a.name).cmp(&(b.layer, &b.name)));
+    overlays
+}
+
+/// Lower-case ASCII letters, digits and hyphens: a name that headers, settings and file systems spell alike.
+fn is_slug(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
 impl<'a> Files<'a> {
     fn tell_apart(files: &[Source<'a>], problems: &mut Vec<Problem>) -> Self {
-        let (mut floor, mut phrases, mut packs) = (None, None, BTreeMap::new());
+        let (mut floor, mut phrases, mut packs, mut overlays) = (None, None, BTreeMap::new(), BTreeMap::new());
         for file in files {
-            let earlier = match (file.name(), file.name().strip_suffix(".toml").and_then(country_of)) {
-                ("floor.toml", _) => floor.replace(*file),
-                ("phrases.toml", _) => phrases.replace(*file),
-                (_, Some(country)) => packs.insert(country, *file),
-                (_, None) => {
+            let country = file.name().strip_suffix(".toml").and_then(country_of);
+            let earlier = match (file.overlay(), file.name(), country) {
+                (Some(name), _, _) => overlays.insert(name, *file),
+                (None, "floor.toml", _) => floor.replace(*file),
+                (None, "phrases.toml", _) => phrases.replace(*file),
+                (None, _, Some(country)) => packs.insert(country, *file),
+                (None, _, None) => {
                     problems.push(whole(file.path, Severity::Error, NO_PACK));
                     None
                 }
@@ -199,7 +210,8 @@ impl<'a> Files<'a> {
             let path = files.first().map_or("policies", |file| file.path);
             problems.push(whole(path, Severity::Warning, NO_COUNTRY));
         }
-        Self { floor: floor.unwrap_or(embedded::FLOOR), phrases: phrases.unwrap_or(embedded::PHRASES), packs }
+        let (floor, phrases) = (floor.unwrap_or(embedded::FLOOR), phrases.unwrap_or(embedded::PHRASES));
+        Self { floor, phrases, packs, overlays }
     }
 
     /// Names and texts stand behind their lengths: no text can pass for the next file.
@@ -207,6 +219,7 @@ impl<'a> Files<'a> {
         let mut hasher = blake3::Hasher::new();
         let mut files: Vec<_> = self.packs.values().chain([&self.floor, &self.phrases]).collect();
         files.sort_by_key(|file| file.name());
+        files.extend(self.overlays.values());
         for part in files.iter().flat_map(|file| [file.name(), file.text]) {
             hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
         }
@@ -215,6 +228,9 @@ impl<'a> Files<'a> {
 }
 
 const NO_PACK: &str = "this is no pack: name it by its country's ISO 3166-1 code, such as CN.toml, or take it out";
+
+const NO_OVERLAY: &str =
+    "name an overlay's file with lower-case letters, digits and hyphens, 64 at most, such as bali.toml";
 
 const NO_COUNTRY: &str = "there is no country's pack, so nothing is ever at stake: add one such as CN.toml";
 

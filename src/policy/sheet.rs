@@ -121,6 +121,11 @@ impl<'s> Table<'s> {
         self.sheet.error(self.at.clone(), message);
     }
 
+    /// Tells what is doubtful about the table as a whole.
+    pub(super) fn warn(&self, message: impl Display) {
+        self.sheet.warn(self.at.clone(), message);
+    }
+
     /// The line on which the table begins.
     pub(super) fn line(&self) -> usize {
         self.sheet.place(self.at.start).0

@@ -161,6 +161,11 @@ impl Metrics {
         }
     }
 
+    /// The policies were read again: `taken`, `same` or `refused`.
+    pub fn policies_reloaded(&self, became: &'static str) {
+        self.count(&table::POLICY_RELOADS, [became.into()], 1);
+    }
+
     /// All figures in Prometheus' text format 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {

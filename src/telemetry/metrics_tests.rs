@@ -15,7 +15,8 @@ const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
 /// A record in which everything happened, with `text` wherever a text stands.
 fn record(text: &str) -> Record {
     let norm: NormId = "CN/clock-as-gift".parse().unwrap();
-    let place = Place { country: norm.country(), source: PlaceSource::Query, name: Some(text.to_owned()) };
+    let place =
+        Place { country: norm.country(), source: PlaceSource::Query, name: Some(text.to_owned()), regions: Vec::new() };
     let score = Some(0.7);
     Record {
         version: RECORD_VERSION,
@@ -25,7 +26,7 @@ fn record(text: &str) -> Record {
         stream: true,
         mode: Mode::Enforce,
         model: ModelInfo { requested: Some(text.to_owned()) },
-        context: ContextRecord { places: vec![place.clone()], conflicts: vec![place], language: None },
+        context: ContextRecord { places: vec![place.clone()], conflicts: vec![place], ..ContextRecord::default() },
         coverage: vec![
             Coverage::scanned(text),
             Coverage::scanned("answer[0]: content"),
@@ -115,6 +116,7 @@ fn full() -> Metrics {
     let metrics = Metrics::new();
     metrics.request("chat/completions", &record("words"));
     metrics.observe(ModelGauges::default(), AuditGauges::default());
+    metrics.policies_reloaded("taken");
     metrics
 }
 

@@ -72,6 +72,7 @@ pub(super) const REASONS: &[&str] = &[
     "failed",
     "file-id",
     "incomplete",
+    "invalid-adjustment",
     "language",
     "late",
     "malformed",
@@ -91,6 +92,7 @@ pub(super) const REASONS: &[&str] = &[
     "too-many-pixels",
     "truncated-picture",
     "unknown-country",
+    "unknown-overlay",
     "unread",
     "unsupported-format",
     "upstream-error",
@@ -144,6 +146,7 @@ metrics! {
     CACHE_BYTES, Gauge, "comity_cache_bytes", [], "Bytes of the models' caches, about.";
     AUDIT_RECORDS, Counter, "comity_audit_records_total", ["result"], "Audit records by what became of them.";
     AUDIT_QUEUED, Gauge, "comity_audit_queued", [], "Audit records that wait to be written.";
+    POLICY_RELOADS, Counter, "comity_policy_reloads_total", ["result"], "Times that the policies were read again, by what became of them.";
 }
 
 /// The spellings of a closed set of the domain.
@@ -175,8 +178,10 @@ pub const LABELS: &[Label] = &[
     Label { name: "reason", values: spelled!(Unavailable), help: "why the models could not say" },
     Label {
         name: "result",
-        values: Values::Words(|| vec!["done", "late", "busy", "failed", "written", "dropped"]),
-        help: "what became of it: a job is done, late, busy or failed; a record is written or dropped",
+        values: Values::Words(|| {
+            vec!["done", "late", "busy", "failed", "written", "dropped", "taken", "same", "refused"]
+        }),
+        help: "what became of it: a job is done, late, busy or failed; a record is written or dropped; policies are taken, the same, or refused",
     },
     Label { name: "side", values: Values::Words(|| vec!["request", "answer"]), help: "the side of the exchange" },
     Label {

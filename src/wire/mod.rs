@@ -5,6 +5,7 @@
 
 #![allow(clippy::doc_markdown, reason = "OpenAI is a name, not a piece of code")]
 
+pub mod adjust;
 pub mod chat;
 pub mod error;
 mod json;

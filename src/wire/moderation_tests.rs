@@ -24,8 +24,6 @@ fn norm(name: &str) -> Norm {
         answers: Vec::new(),
         regions: Vec::new(),
         among: None,
-        action: Action::Educate,
-        threshold: None,
         sources: Vec::new(),
     }
 }

@@ -16,6 +16,7 @@ mod coverage;
 mod educate;
 mod ends;
 mod pass;
+mod policies;
 mod refusals;
 mod repair;
 mod stream;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use comity::audit::{Audit, AuditError, Sink};
-use comity::domain::{Mode, Record};
-use comity::gateway::{App, Limits, Parts, Policies, Settings, Shutdown, serve};
+use comity::domain::{Layers, Mode, Record};
+use comity::gateway::{App, Limits, Parts, Policies, Reload, Settings, Shutdown, reload, serve, serve_admin};
 use comity::telemetry::Metrics;
 use comity::upstream;
 use comity::wire::chat::NotePlace;
@@ -46,6 +46,7 @@ impl Default for Setup {
             mode: Mode::Enforce,
             limits,
             default_country: Some("JP".parse().unwrap()),
+            layers: Layers::default(),
             include_verdict: false,
             finish_reason: "stop".to_owned(),
             note_place: NotePlace::BeforeUser,
@@ -97,6 +98,7 @@ pub(crate) struct Gateway {
     audit: Audit,
     records: Arc<Mutex<Vec<Record>>>,
     switch: watch::Sender<bool>,
+    shutdown: Shutdown,
     serving: JoinHandle<()>,
 }
 
@@ -134,14 +136,27 @@ impl Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (switch, shutdown) = Shutdown::new();
-        let serving = tokio::spawn(serve(Arc::clone(&app), listener, shutdown, PATIENCE * 2));
+        let serving = tokio::spawn(serve(Arc::clone(&app), listener, shutdown.clone(), PATIENCE * 2));
         let client = Client::new(address, false);
-        Self { address, upstream, client, mind: setup.mind, app, audit, records, switch, serving }
+        Self { address, upstream, client, mind: setup.mind, app, audit, records, switch, shutdown, serving }
     }
 
     /// A gateway with nothing out of the ordinary.
     pub(crate) async fn plain(reply: Reply) -> Self {
         Self::start(Setup::default(), vec![reply]).await
+    }
+
+    /// Reads the policies from a folder, as a change in it would make it do.
+    pub(crate) async fn reload(&self, dir: &std::path::Path) -> Reload {
+        reload(&self.app, Some(dir.to_owned())).await
+    }
+
+    /// Starts the operator's listener.
+    pub(crate) async fn admin(&self) -> Client {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve_admin(Arc::clone(&self.app), listener, None, self.shutdown.clone()));
+        Client::new(address, false)
     }
 
     pub(crate) async fn raw(&self) -> Raw {

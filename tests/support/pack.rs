@@ -57,17 +57,32 @@ fallback = "{fallback}"
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("floor.toml"), self.text()).unwrap();
         std::fs::write(folder.path().join("JP.toml"), pack()).unwrap();
+        std::fs::create_dir(folder.path().join("overlays")).unwrap();
+        for (name, text) in OVERLAYS {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
         folder
     }
 
     /// The test pack under this floor.
     pub(crate) fn policies(self) -> PolicySet {
         let (floor, pack) = (self.text(), pack());
-        let files = [Source { path: "floor.toml", text: &floor }, Source { path: "JP.toml", text: &pack }];
+        let packs = [Source { path: "floor.toml", text: &floor }, Source { path: "JP.toml", text: &pack }];
+        let overlays = OVERLAYS.map(|(path, text)| Source { path, text });
+        let files: Vec<_> = packs.into_iter().chain(overlays).collect();
         let (set, problems) = PolicySet::read(&files);
         set.unwrap_or_else(|| panic!("{problems:?}"))
     }
 }
+
+/// A group that switches the taught norm off, and a part of the country where it is refused.
+const OVERLAYS: [(&str, &str); 2] = [
+    ("overlays/calm.toml", "format = 1\nlayer = \"group\"\n[[change]]\nnorm = \"JP/taught\"\noff = true\n"),
+    (
+        "overlays/harbour.toml",
+        "format = 1\nlayer = \"region\"\ncountry = \"JP\"\nnames = [\"Testhaven\"]\n[[change]]\nnorm = \"JP/taught\"\naction = \"decline\"\nlock = true\n",
+    ),
+];
 
 /// What the note says of the norm that is taught, and what the correction says of the one that is mended.
 pub(crate) const SAYS: &str = "is customary in the tests of this house.";

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::audit::{Audit, AuditOptions, By, Filter, SinkKind, Store};
 use crate::classify::Classifier;
-use crate::domain::{Mode, Record};
+use crate::domain::{Layers, Mode, Norm, Record};
 use crate::gateway::{App, Body, Limits, Parts, Policies, Settings, Shutdown, serve};
 use crate::telemetry::{self, LogFormat, LogOptions, Metrics};
 use crate::upstream::{self, Client};
@@ -29,7 +29,7 @@ use crate::wire::chat::NotePlace;
 use super::audit::table;
 use super::open::{ModelArgs, sound_packs};
 use super::runtime;
-use scenes::{SCENES, Scene};
+use scenes::{COUNTRIES, SCENES, Scene};
 use show::Played;
 
 /// The longest that one turn may take on a slow machine.
@@ -72,7 +72,8 @@ async fn play(args: &Args) -> anyhow::Result<bool> {
     let (switch, shutdown) = Shutdown::new();
     let begun = Instant::now();
     let (classifier, policies) = (args.models.open()?, sound_packs(None)?);
-    let norms: Vec<_> = policies.norms().cloned().collect();
+    let here = |norm: &&Arc<Norm>| COUNTRIES.contains(&norm.id.country().code());
+    let norms: Vec<_> = policies.norms().filter(here).cloned().collect();
     let stage = set(args, &classifier, policies, &mut servers, &shutdown).await?;
     show::opening(&mut out(), &classifier.backend())?;
     let prepared = classifier.prepare(&norms).await;
@@ -161,6 +162,7 @@ fn settings(mode: Mode) -> Settings {
         mode,
         limits,
         default_country: None,
+        layers: Layers::default(),
         include_verdict: false,
         finish_reason: "stop".to_owned(),
         note_place: NotePlace::BeforeUser,

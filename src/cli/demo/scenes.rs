@@ -76,6 +76,9 @@ const fn taught(norm: &'static str) -> Expected {
 
 const UNTOUCHED: Expected = Expected { norm: None, outcome: None, untouched: true };
 
+/// The countries in which the scenes are set, by code: the norms of these are embedded before the first one.
+pub(super) const COUNTRIES: &[&str] = &["CN", "DE", "JP", "SA", "TH"];
+
 /// The scenes in the order in which they are played.
 pub(super) static SCENES: &[Scene] = &[
     Scene {

@@ -1,0 +1,137 @@
+//! A folder of small results that are dear to make again: the embeddings of norms, and what cases came to. A result that is missing, broken or cannot
+//! be kept is made again; nothing here fails anything.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::cache::Key;
+
+/// The most files of one shelf.
+const MOST: usize = 20_000;
+/// How many bytes of the content's hash stand before the content.
+const SUM: usize = 16;
+
+/// A folder of files named by the hash of what they were made from.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    dir: PathBuf,
+}
+
+impl Shelf {
+    /// The shelf `name` in the folder of caches, or `None` where it cannot be made; then nothing is kept. Files beyond 20,000, the oldest, go.
+    #[must_use]
+    pub fn open(caches: &Path, name: &str) -> Option<Self> {
+        let dir = caches.join(name);
+        let made = fs::create_dir_all(&dir);
+        if let Err(error) = made {
+            tracing::info!(%error, dir = %dir.display(), "results of the models are not kept from one start to the next");
+            return None;
+        }
+        thin(&dir, MOST);
+        Some(Self { dir })
+    }
+
+    /// What is kept under a key, if it is whole.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<Vec<u8>> {
+        let bytes = fs::read(self.path(key)).ok()?;
+        let (sum, content) = bytes.split_at_checked(SUM)?;
+        blake3::hash(content).as_bytes().starts_with(sum).then(|| content.to_vec())
+    }
+
+    /// Keeps something, if that can be done.
+    pub fn put(&self, key: &Key, content: &[u8]) {
+        let path = self.path(key);
+        // Written beside it and moved: who reads meanwhile, in another process perhaps, sees all of it or nothing.
+        let beside = path.with_extension(std::process::id().to_string());
+        let written = fs::File::create(&beside).and_then(|mut file| {
+            file.write_all(blake3::hash(content).as_bytes().get(..SUM).unwrap_or_default())?;
+            file.write_all(content)?;
+            fs::rename(&beside, &path)
+        });
+        if let Err(error) = written {
+            tracing::debug!(%error, path = %path.display(), "a result of the models is not kept");
+            drop(fs::remove_file(&beside));
+        }
+    }
+
+    fn path(&self, key: &Key) -> PathBuf {
+        self.dir.join(blake3::Hash::from_bytes(*key).to_hex().get(..32).unwrap_or_default())
+    }
+}
+
+/// Takes the oldest files away where there are more than `most`.
+fn thin(dir: &Path, most: usize) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    let mut files: Vec<(SystemTime, PathBuf)> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            Some((entry.metadata().ok()?.modified().ok()?, entry.path()))
+        })
+        .collect();
+    let over = files.len().saturating_sub(most);
+    files.sort();
+    for (_, path) in files.iter().take(over) {
+        drop(fs::remove_file(path));
+    }
+}
+
+/// Floating point numbers as bytes, little endian.
+pub(super) fn to_bytes(rows: &[std::sync::Arc<[f32]>]) -> Vec<u8> {
+    rows.iter().flat_map(|row| row.iter()).flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// Rows of `width` numbers from their bytes; `None` where they do not come out even.
+pub(super) fn from_bytes(bytes: &[u8], width: usize) -> Option<Vec<std::sync::Arc<[f32]>>> {
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    let numbers: Vec<f32> = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let even = rest.is_empty() && width > 0 && numbers.len().is_multiple_of(width);
+    even.then(|| numbers.chunks(width).map(std::sync::Arc::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_comes_back_and_what_is_broken_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::open(folder.path(), "vectors").unwrap();
+        let key = *blake3::hash(b"norm").as_bytes();
+        assert_eq!(shelf.get(&key), None);
+        shelf.put(&key, b"content");
+        assert_eq!(shelf.get(&key).as_deref(), Some(&b"content"[..]));
+        fs::write(shelf.path(&key), b"0123456789abcdefcontent").unwrap();
+        assert_eq!(shelf.get(&key), None, "the sum is wrong");
+        shelf.put(&key, b"");
+        assert_eq!(shelf.get(&key).as_deref(), Some(&b""[..]));
+    }
+
+    #[test]
+    fn a_shelf_is_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::open(folder.path(), "vectors").unwrap();
+        for number in 0..5_u8 {
+            shelf.put(&[number; 32], &[number]);
+        }
+        thin(&shelf.dir, 3);
+        assert_eq!(fs::read_dir(&shelf.dir).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_keeps_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        assert!(Shelf::open(&folder.path().join("file"), "vectors").is_none());
+    }
+
+    #[test]
+    fn numbers_come_back_to_the_bit() {
+        let rows: Vec<std::sync::Arc<[f32]>> = vec![[1.5, -0.0].into(), [f32::MIN_POSITIVE, 3.25e-9].into()];
+        assert_eq!(from_bytes(&to_bytes(&rows), 2), Some(rows.clone()));
+        assert_eq!(from_bytes(&to_bytes(&rows), 3), None);
+        assert_eq!(from_bytes(&[0; 7], 1), None);
+    }
+}
