@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::domain::{Action, Context, Evidence, Finding, Findings, Norm, Place, PlaceSource};
+use crate::domain::{
+    Action, Context, ContextRecord, Ended, Evidence, Finding, FindingRecord, Findings, Hashes, Mode, ModelInfo, Norm,
+    Place, PlaceSource, RECORD_VERSION, Record, Timings,
+};
 
 use super::force::Policy;
 use super::pack::Pack;
@@ -115,4 +118,33 @@ pub(super) fn findings(policy: &Policy, probabilities: &[f32], threshold: f32) -
         evidence: Evidence::Both,
     };
     Findings::Known { findings: policy.norms().iter().zip(probabilities).map(finding).collect(), threshold }
+}
+
+/// A record of a turn with these findings.
+pub(super) fn record(context: &Context, findings: Vec<FindingRecord>) -> Record {
+    Record {
+        version: RECORD_VERSION,
+        id: "r".to_owned(),
+        at: 0,
+        endpoint: "/v1/chat/completions".to_owned(),
+        stream: false,
+        mode: Mode::Enforce,
+        model: ModelInfo::default(),
+        context: ContextRecord::from(context),
+        coverage: Vec::new(),
+        guarded: true,
+        seen: Vec::new(),
+        findings,
+        threshold: Some(0.5),
+        unavailable: None,
+        action: Action::Pass,
+        trace: Vec::new(),
+        answer: None,
+        over_warned: None,
+        status: 200,
+        ended: Ended::Complete,
+        timings: Timings::default(),
+        hashes: Hashes::default(),
+        contents: None,
+    }
 }

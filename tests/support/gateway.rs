@@ -7,6 +7,7 @@ use std::time::Duration;
 use comity::audit::{Audit, AuditError, Sink};
 use comity::domain::{Layers, Mode, Record};
 use comity::gateway::{App, Limits, Parts, Policies, Reload, Settings, Shutdown, reload, serve, serve_admin};
+use comity::policy::{PolicySet, replay};
 use comity::telemetry::Metrics;
 use comity::upstream;
 use comity::wire::chat::NotePlace;
@@ -96,6 +97,7 @@ pub(crate) struct Gateway {
     mind: Mind,
     app: Arc<App>,
     audit: Audit,
+    policies: PolicySet,
     records: Arc<Mutex<Vec<Record>>>,
     switch: watch::Sender<bool>,
     shutdown: Shutdown,
@@ -138,7 +140,8 @@ impl Gateway {
         let (switch, shutdown) = Shutdown::new();
         let serving = tokio::spawn(serve(Arc::clone(&app), listener, shutdown.clone(), PATIENCE * 2));
         let client = Client::new(address, false);
-        Self { address, upstream, client, mind: setup.mind, app, audit, records, switch, shutdown, serving }
+        let (mind, policies) = (setup.mind, setup.floor.policies());
+        Self { address, upstream, client, mind, app, audit, policies, records, switch, shutdown, serving }
     }
 
     /// A gateway with nothing out of the ordinary.
@@ -191,6 +194,7 @@ impl Gateway {
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), records.len(), "two records of one request");
+        records.iter().for_each(|record| replays(&self.policies, record));
         records
     }
 
@@ -199,5 +203,21 @@ impl Gateway {
         let records = self.finish().await;
         assert_eq!(records.len(), 1, "records of one request: {records:#?}");
         records.into_iter().next().unwrap()
+    }
+}
+
+/// What was recorded leads to the decision that was made, by the same policies: whatever a test does, `audit replay` can be trusted about it.
+fn replays(policies: &PolicySet, record: &Record) {
+    let read: Record = serde_json::from_str(&serde_json::to_string(record).unwrap()).unwrap();
+    assert_eq!(&read, record, "a record comes back as it was");
+    if record.hashes.policy != policies.hash() {
+        return;
+    }
+    if let Some(replayed) = replay(policies, &read) {
+        assert_eq!(
+            (replayed.after, replayed.norms, replayed.unmeasured),
+            (record.action, vec![], vec![]),
+            "{record:#?}"
+        );
     }
 }

@@ -1,41 +1,24 @@
 //! `comity audit report`: what happened, by country, norm or mode.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Subcommand, ValueEnum};
+use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::audit::{By, Filter, Row, Store};
-use crate::config::AUDIT_FILE;
-use crate::domain::Country;
+use crate::audit::{By, Row, Store};
 use crate::score::Summary;
 
-/// Flags of `comity audit`.
+use super::{Format, Which};
+
+/// Flags of `comity audit report`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Requests, decisions, outcomes and the four scores with their 95 % intervals.
-    Report(Report),
-}
-
-#[derive(Debug, clap::Args)]
-struct Report {
-    /// The audit's SQLite file
-    #[arg(long, env = "COMITY_AUDIT", value_name = "FILE", default_value = AUDIT_FILE)]
-    audit: PathBuf,
+    #[command(flatten)]
+    which: Which,
     /// What a row stands for
     #[arg(long, value_enum, default_value_t = Key::Country)]
     by: Key,
-    /// Only this country
-    #[arg(long, value_name = "CC")]
-    country: Option<Country>,
     /// A table for people, or JSON
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -48,24 +31,17 @@ enum Key {
     Mode,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-}
-
 /// Prints the report.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Command::Report(report) = &args.command;
-    let store = Store::open_read(&report.audit)?;
-    let by = match report.by {
+    let store = Store::open_read(&args.which.audit)?;
+    let by = match args.by {
         Key::Country => By::Country,
         Key::Norm => By::Norm,
         Key::Mode => By::Mode,
     };
-    let rows = store.report(&Filter { since_ms: None, country: report.country }, by)?;
+    let rows = store.report(&args.which.filter(), by)?;
     let mut out = std::io::stdout().lock();
-    match report.format {
+    match args.format {
         Format::Table => writeln!(out, "{}", table(&rows, by))?,
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?,
     }
@@ -73,7 +49,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// The report in at most 80 columns.
-pub(super) fn table(rows: &[Row], by: By) -> String {
+pub(in crate::cli) fn table(rows: &[Row], by: By) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     let key = match by {
