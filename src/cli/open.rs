@@ -34,10 +34,20 @@ pub(super) struct ModelArgs {
 impl ModelArgs {
     /// Opens the bundles.
     pub(super) fn open(&self) -> anyhow::Result<Classifier> {
+        self.open_on(classify::Options::default().threads)
+    }
+
+    /// Opens the bundles with a thread for each core.
+    pub(super) fn open_on_all_cores(&self) -> anyhow::Result<Classifier> {
+        self.open_on(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+    }
+
+    fn open_on(&self, threads: usize) -> anyhow::Result<Classifier> {
         let backend: Backend = self.backend.as_deref().unwrap_or("auto").parse()?;
         let models = models_dir(self.models.as_deref());
         let (runtime, cache_dir) = (self.onnxruntime.clone(), self.caches());
-        let options = classify::Options { models, backend, runtime, cache_dir, ..classify::Options::default() };
+        let options =
+            classify::Options { models, threads, backend, runtime, cache_dir, ..classify::Options::default() };
         Ok(Classifier::open(&options)?)
     }
 

@@ -68,6 +68,16 @@ pub(super) fn layers_of(by: &Origin) -> Layers {
     }
 }
 
+/// Thresholds below, or above, leave the models nothing to decide.
+const LEAST_THRESHOLD: f32 = 0.01;
+const MOST_THRESHOLD: f32 = 0.99;
+
+/// Cues that fit most pictures, and so say nothing about any.
+const VAGUE: [&str; 24] = [
+    "thing", "object", "item", "product", "stuff", "person", "people", "human", "man", "woman", "child", "food",
+    "drink", "dish", "clothes", "clothing", "animal", "building", "room", "place", "scene", "photo", "picture", "text",
+];
+
 /// Reads a norm; `None` where something in it was wrong.
 pub(super) fn read(table: &Table<'_>, head: &Head<'_>) -> Option<(Norm, Terms)> {
     let table = table.clone().only(if head.by == Origin::Pack { KEYS.get(1..).unwrap_or_default() } else { &KEYS });
@@ -82,7 +92,7 @@ pub(super) fn read(table: &Table<'_>, head: &Head<'_>) -> Option<(Norm, Terms)> 
     let among = table.may("among").map(|value| value.text().map(str::to_owned));
     let own = table.may("action");
     let action = strength.and_then(|strength| choose_action(strength, own.as_ref(), head));
-    let threshold = table.may("threshold").map(|value| value.probability());
+    let threshold = table.may("threshold").map(|value| read_threshold(&value));
     let lock = table.may("lock").map_or(Some(false), |value| value.flag());
     let sources = read_sources(&table);
     let (action, action_by) = action?;
@@ -113,6 +123,19 @@ pub(super) fn read(table: &Table<'_>, head: &Head<'_>) -> Option<(Norm, Terms)> 
 /// An id within a country's pack.
 pub(super) fn read_id(value: &Value<'_>, country: Country) -> Option<NormId> {
     NormId::new(country, value.text()?).map_err(|error| value.error(error)).ok()
+}
+
+/// A threshold that something can reach, and something can miss.
+pub(super) fn read_threshold(value: &Value<'_>) -> Option<f32> {
+    let threshold = value.probability()?;
+    if threshold < LEAST_THRESHOLD {
+        value.error(format!("every question reaches this threshold: use {LEAST_THRESHOLD} to {MOST_THRESHOLD}"));
+    } else if threshold > MOST_THRESHOLD {
+        value.error(format!(
+            "no probability of the models reaches this threshold: use {LEAST_THRESHOLD} to {MOST_THRESHOLD}, or `off = true` in an overlay"
+        ));
+    }
+    Some(threshold)
 }
 
 fn some(table: &Table<'_>, key: &str, why: &str) -> Option<Vec<String>> {
@@ -165,6 +188,9 @@ pub(super) fn read_cues(value: &Value<'_>) -> Option<Vec<String>> {
             item.error(format!(
                 "`{cue}` has {words} words: name the thing as a picture labeller would, in {MOST_CUE_WORDS} words at most"
             ));
+        }
+        if VAGUE.contains(&cue.to_lowercase().trim_end_matches('s')) || VAGUE.contains(&cue.to_lowercase().as_str()) {
+            item.error(format!("`{cue}` fits almost every picture: name the very things that a breach shows"));
         }
         cues.push(cue.to_owned());
     }

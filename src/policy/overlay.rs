@@ -42,6 +42,8 @@ pub struct Overlay {
 pub(super) struct Change {
     pub(super) wish: Wish,
     pub(super) lock: bool,
+    /// The line on which it begins.
+    pub(super) line: usize,
     wording: Option<Wording>,
     /// The pack's norm, and the same in the overlay's words.
     reworded: Option<(Arc<Norm>, Arc<Norm>)>,
@@ -62,6 +64,18 @@ impl Overlay {
     pub fn norms(&self) -> impl Iterator<Item = &Arc<Norm>> + '_ {
         let reworded = self.changes.values().filter_map(|change| change.reworded.as_ref().map(|(_, norm)| norm));
         self.norms.iter().chain(reworded)
+    }
+
+    /// The norms for which two overlays of one layer wish different things, with the line in this one. Which of the two prevails depends on their names
+    /// alone.
+    pub(super) fn quarrels<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a NormId, usize)> + 'a {
+        let elsewhere = self.country.zip(other.country).is_some_and(|(mine, theirs)| mine != theirs);
+        let apart = self.layer == Layer::Tenant || self.layer != other.layer || elsewhere;
+        let changes = self.changes.iter().filter(move |_| !apart);
+        changes.filter_map(|(id, change)| {
+            let theirs = other.changes.get(id)?;
+            (change.wish != theirs.wish || change.wording != theirs.wording).then_some((id, change.line))
+        })
     }
 
     /// How many norms it changes, and how many it adds.
@@ -132,7 +146,7 @@ pub(super) fn read(sheet: &Sheet<'_>, name: &str, below: &Below<'_>) -> Option<O
     let country = read_country(&root, layer, below);
     let names = read_names(&root, layer);
     let actions = root.may("actions").and_then(|value| read_actions_above(&value, below.floor)).unwrap_or_default();
-    let threshold = root.may("threshold").and_then(|value| value.probability());
+    let threshold = root.may("threshold").and_then(|value| norm::read_threshold(&value));
     let by = Origin::Overlay(layer.unwrap_or(Layer::Group), name.into());
     let read = Reading { country, by: &by, below };
     let changes = read.changes(&root);
@@ -201,7 +215,7 @@ impl Reading<'_> {
             value.error(format!("{id} is no norm of the overlay's country: take it out, or name no `country` above"));
         }
         let action = table.may("action").and_then(|value| action_of_a_norm(&value));
-        let threshold = table.may("threshold").and_then(|value| value.probability());
+        let threshold = table.may("threshold").and_then(|value| norm::read_threshold(&value));
         let flag = |key| table.may(key).and_then(|value| value.flag()).unwrap_or(false);
         let (wish, lock) = (Wish { action, threshold, off: flag("off") }, flag("lock"));
         let wording = read_wording(&table);
@@ -211,7 +225,7 @@ impl Reading<'_> {
             let plain = Arc::clone(&entry.norm);
             (Arc::clone(&plain), Arc::new(wording.of(&plain)))
         });
-        Some((id, Change { wish, lock, wording, reworded }))
+        Some((id, Change { wish, lock, line: table.line(), wording, reworded }))
     }
 
     /// Tells wishes that are refused, and changes that change nothing.
@@ -252,6 +266,11 @@ impl Reading<'_> {
             let mut body = pack::read_body(std::slice::from_ref(&table), &head, sheet);
             let known = |id: &NormId| pack.is_some_and(|pack| pack.norms.iter().any(|norm| norm.id == *id));
             for norm in &body.norms {
+                let says = pack::words(norm.says.english());
+                let mut of_pack = pack.iter().flat_map(|pack| &pack.norms);
+                if let Some(same) = of_pack.find(|of_pack| pack::alike(&says, &pack::words(of_pack.says.english()))) {
+                    table.warn(format!("this says nearly the same as {}: use [[change]]", same.id));
+                }
                 if known(&norm.id) || !seen.insert(norm.id.clone()) {
                     let id = &norm.id;
                     table.error(format!("there is a norm {id} already: give this one another id, or use [[change]]"));

@@ -22,7 +22,6 @@ fn told(overlay: &str) -> Vec<String> {
 #[test]
 fn a_norm_that_an_overlay_adds_is_in_play_under_it_alone() {
     let overlay = adding();
-    assert_eq!(told(&overlay), Vec::<String>::new());
     let files = [Source { path: "CN.toml", text: PACK }, Source { path: "overlays/mine.toml", text: &overlay }];
     let set = PolicySet::read(&files).0.unwrap();
     let mut here = crate::policy::fixture::context(&["CN"]);
@@ -97,4 +96,30 @@ fn an_overlay_has_a_plain_name() {
     let files = [Source { path: "CN.toml", text: PACK }, Source { path: "overlays/My Own.toml", text: "format = 1" }];
     let told: Vec<_> = PolicySet::read(&files).1.iter().map(ToString::to_string).collect();
     assert!(told[0].starts_with("overlays/My Own.toml: error: name an overlay's file"), "{told:?}");
+}
+
+#[test]
+fn two_overlays_of_one_layer_that_wish_different_things_are_told() {
+    let change =
+        |rest: &str| format!("format = 1\nlayer = \"group\"\n\n[[change]]\nnorm = \"CN/clock-as-gift\"\n{rest}\n");
+    let told = |one: &str, other: &str| {
+        let files = [
+            Source { path: "CN.toml", text: PACK },
+            Source { path: "overlays/a.toml", text: one },
+            Source { path: "overlays/b.toml", text: other },
+        ];
+        PolicySet::read(&files).1.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let told_of = told(&change("threshold = 0.4"), &change("threshold = 0.5"));
+    assert_eq!(told_of.len(), 1);
+    assert!(told_of[0].starts_with("overlays/b.toml:4:1: warning: overlay `a` of the same layer"), "{told_of:?}");
+    assert!(told(&change("threshold = 0.4"), &change("threshold = 0.4")).is_empty());
+    assert!(told(&change("threshold = 0.4"), &change("threshold = 0.5").replace("group", "tenant")).is_empty());
+}
+
+#[test]
+fn an_overlay_that_says_what_the_pack_says_is_told() {
+    let told = told(&adding());
+    let same = "warning: this says nearly the same as CN/clock-as-gift: use [[change]]";
+    assert!(told.len() == 1 && told[0].contains(same), "{told:?}");
 }

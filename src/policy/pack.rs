@@ -1,7 +1,6 @@
 //! One country's pack: its head, its norms and their cases.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map;
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::sync::Arc;
 
 use crate::domain::{Action, Country, Language, Norm, Strength};
@@ -60,7 +59,7 @@ pub(super) fn read(sheet: &Sheet<'_>, country: Country, above: &Above<'_>) -> Op
     let languages = root.need("languages").and_then(|value| read_languages(&value, above.phrases));
     let names = root.may("names").map(|value| value.texts()).unwrap_or_default();
     let actions = root.may("actions").and_then(|value| read_actions_above(&value, above.floor)).unwrap_or_default();
-    let threshold = root.may("threshold").and_then(|value| value.probability());
+    let threshold = root.may("threshold").and_then(|value| norm::read_threshold(&value));
     let languages_of_texts = languages.clone().unwrap_or_default();
     let floor = above.floor;
     let head = Head { country, languages: languages_of_texts, actions, threshold, floor, by: Origin::Pack };
@@ -84,17 +83,37 @@ pub(super) struct Body {
 pub(super) fn read_body(tables: &[Table<'_>], head: &Head<'_>, sheet: &Sheet<'_>) -> Body {
     let mut body = Body::default();
     let mut lines: BTreeMap<String, usize> = BTreeMap::new();
+    let mut said: Vec<(usize, BTreeSet<String>)> = Vec::new();
     for table in tables {
         let read = norm::read(table, head);
         let id = read.as_ref().map(|(norm, _)| &norm.id);
         body.cases.extend(case::read(table, id, head.country, sheet.path()));
         tell_twice(table, &mut lines);
         if let Some((norm, terms)) = read {
+            let says = words(norm.says.english());
+            if let Some((line, _)) = said.iter().find(|(_, other)| alike(&says, other)) {
+                table.warn(format!(
+                    "this says nearly the same as the norm on line {line}: join the two, or tell them apart"
+                ));
+            }
+            said.push((table.line(), says));
             body.norms.push(Arc::new(norm));
             body.terms.push(terms);
         }
     }
     body
+}
+
+/// The words of an English text that carry meaning, more or less: those of four letters and more.
+pub(super) fn words(text: &str) -> BTreeSet<String> {
+    let words = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| word.chars().count() > 3);
+    words.map(str::to_lowercase).collect()
+}
+
+/// Whether two texts share nearly all of their words (Jaccard index of 0.8 or more).
+pub(super) fn alike(one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
+    let (shared, all) = (one.intersection(other).count(), one.union(other).count());
+    all > 0 && shared * 5 >= all * 4
 }
 
 /// Tells an id that an earlier norm of the pack has, too.

@@ -177,6 +177,18 @@ fn read_overlays(
         added.extend(read.iter().flat_map(Overlay::norms).map(|norm| norm.id.clone()));
         overlays.extend(read);
     }
+    for (at, overlay) in overlays.iter().enumerate() {
+        let earlier = overlays.get(..at).unwrap_or_default();
+        for (norm, line, other) in
+            earlier.iter().flat_map(|other| overlay.quarrels(other).map(|(norm, line)| (norm, line, &other.name)))
+        {
+            let path = files.overlays.get(&*overlay.name).map_or_else(String::new, |file| file.path.to_owned());
+            let message = format!(
+                "overlay `{other}` of the same layer wishes something else for {norm}: where both are in force, the name decides"
+            );
+            problems.push(Problem { path, line, column: 1, severity: Severity::Warning, message });
+        }
+    }
     overlays.sort_by(|a, b| (a.layer, &a.name).cmp(&(b.layer, &b.name)));
     overlays
 }

@@ -78,6 +78,14 @@ fn each_mistake_is_told_at_its_place() {
         ("says.zh = \"多数家庭不拿钟送礼。\"\n", "", "11:1: error: `says.zh` is missing"),
         ("\"clock-as-gift\"", "\"Clock\"", "8:6: error: `Clock` is not an id"),
         ("\"open-debate\"", "\"clock-as-gift\"", "44:6: error: line 8 has this id, too"),
+        ("threshold = 0.6", "threshold = 0.0", "17:13: error: every question reaches this threshold"),
+        ("threshold = 0.6", "threshold = 0.999", "17:13: error: no probability of the models reaches this threshold"),
+        ("see = [\"clock\"]", "see = [\"objects\"]", "15:8: error: `objects` fits almost every picture"),
+        (
+            "says = { en = \"Some subjects may be restricted or sensitive.\"",
+            "says = { en = \"Clocks are not given as presents in many families.\"",
+            "43:1: warning: this says nearly the same as the norm on line 7",
+        ),
         ("threshold = 0.6", "threshold = 1.5", "17:13: error: this is no probability"),
         ("threshold = 0.6", "threshold = nan", "17:13: error: this is no probability"),
         (

@@ -194,7 +194,9 @@ impl Gateway {
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), records.len(), "two records of one request");
-        records.iter().for_each(|record| replays(&self.policies, record));
+        for record in &records {
+            replays(&self.policies, record);
+        }
         records
     }
 
