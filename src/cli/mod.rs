@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod explain;
 mod open;
+mod policy;
 mod serve;
 
 use std::io::Write;
@@ -32,6 +33,8 @@ enum Command {
     Explain(explain::Args),
     /// Read the audit.
     Audit(audit::Args),
+    /// Begin a pack, tune its thresholds, print its schema.
+    Policy(policy::Args),
 }
 
 /// Runs the command that the arguments name. The exit code is 0 when all went well, 1 when the command says no, 2 when it could not do its work.
@@ -51,6 +54,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Policy(args) => policy::run(&args),
     };
     done.unwrap_or_else(|error| {
         drop(writeln!(std::io::stderr(), "comity: {error:#}"));

@@ -7,10 +7,10 @@ use crate::domain::{Country, Language, Layers, NormId};
 use super::sheet::{Table, Value};
 
 /// How many cases at stake, and how many that are not, a norm has at least.
-const LEAST_OF_A_KIND: usize = 2;
+pub(super) const LEAST_OF_A_KIND: usize = 2;
 
 /// In how many languages a norm's cases are asked at least.
-const LEAST_LANGUAGES: usize = 2;
+pub(super) const LEAST_LANGUAGES: usize = 2;
 
 pub(super) const KEYS: [&str; 5] = ["query", "language", "picture", "country", "at_stake"];
 

@@ -7,7 +7,7 @@ use crate::domain::{Action, Fallback, StreamGuard, Strength};
 use super::sheet::{Sheet, Table, Value, one_of};
 
 /// The actions that a norm may have; [`Action::Pass`] is no action of a norm.
-const OF_A_NORM: [Action; 4] = [Action::Observe, Action::Educate, Action::Rewrite, Action::Decline];
+pub(super) const OF_A_NORM: [Action; 4] = [Action::Observe, Action::Educate, Action::Rewrite, Action::Decline];
 
 /// What holds in every country, whatever a pack says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,10 +9,10 @@ use super::sheet::{Table, Value};
 use super::terms::{Origin, Scope, Terms};
 
 /// The most characters of one text. It goes into requests and is read by people: a norm is said in a sentence or two.
-const MOST_TEXT: usize = 600;
+pub(super) const MOST_TEXT: usize = 600;
 
 /// The most words of a `see` cue: it is compared with a labeller's names for things.
-const MOST_CUE_WORDS: usize = 3;
+pub(super) const MOST_CUE_WORDS: usize = 3;
 
 /// The keys of a norm; `country` belongs to one that an overlay adds.
 pub(super) const KEYS: [&str; 17] = [
@@ -69,8 +69,8 @@ pub(super) fn layers_of(by: &Origin) -> Layers {
 }
 
 /// Thresholds below, or above, leave the models nothing to decide.
-const LEAST_THRESHOLD: f32 = 0.01;
-const MOST_THRESHOLD: f32 = 0.99;
+pub(super) const LEAST_THRESHOLD: f32 = 0.01;
+pub(super) const MOST_THRESHOLD: f32 = 0.99;
 
 /// Cues that fit most pictures, and so say nothing about any.
 const VAGUE: [&str; 24] = [
