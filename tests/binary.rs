@@ -92,7 +92,7 @@ impl Drop for Running {
 struct Server {
     running: Running,
     home: TempDir,
-    _policies: TempDir,
+    policies: TempDir,
     address: SocketAddr,
     admin: SocketAddr,
 }
@@ -109,7 +109,7 @@ impl Server {
         command.arg("--policies").arg(policies.path()).arg("--models").arg(models()).env("COMITY_BACKEND", backend);
         let running = Running(command.stderr(log).spawn().unwrap());
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Self { running, home, _policies: policies, address: nowhere, admin: nowhere };
+        let mut server = Self { running, home, policies: policies, address: nowhere, admin: nowhere };
         let ready = server.ready().await;
         let address = |name: &str| ready["fields"][name].as_str().unwrap().parse().unwrap();
         (server.address, server.admin) = (address("listen"), address("admin"));
@@ -340,6 +340,39 @@ fn reported(home: &Path) {
     let rows: serde_json::Value = serde_json::from_str(&report("json")).unwrap();
     assert_eq!((rows[0]["key"].as_str(), rows[0]["requests"].as_u64()), (Some("enforce"), Some(4)), "{rows}");
     assert!(report("table").contains("enforce"));
+}
+
+#[tokio::test]
+async fn policies_change_without_a_restart() {
+    let upstream = Upstream::start(vec![Reply::json(completion("Tea."))]).await;
+    let server = Server::start(&upstream, "shadow", "rten").await;
+    let admin = Client::new(server.admin, false);
+    let shown = async || -> serde_json::Value {
+        let answer = admin.send(Method::GET, "/admin/policies", &[], "").await;
+        serde_json::from_slice(&answer.body).unwrap()
+    };
+    let until = async |what: &str, holds: &dyn Fn(&serde_json::Value) -> bool| {
+        within(what, async {
+            while !holds(&shown().await) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    };
+    let (folder, before) = (server.policies.path(), shown().await);
+    let pack = fs::read_to_string(folder.join("JP.toml")).unwrap();
+
+    // The folder is watched.
+    fs::write(folder.join("JP.toml"), pack.replace("name = \"Japan\"", "name = \"Nippon\"")).unwrap();
+    until("the other name", &|now| now["packs"][0]["name"] == "Nippon" && now["hash"] != before["hash"]).await;
+    // A file with a mistake changes nothing.
+    fs::write(folder.join("JP.toml"), pack.replace("country = \"JP\"", "country = \"KR\"")).unwrap();
+    until("the refusal", &|now| now["refused"]["problems"].is_array() && now["packs"][0]["name"] == "Nippon").await;
+    // What is mended is taken, and the signal asks for it, too.
+    fs::write(folder.join("JP.toml"), &pack).unwrap();
+    let id = server.running.0.id().to_string();
+    assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    until("what was there before", &|now| now["hash"] == before["hash"] && now["refused"].is_null()).await;
 }
 
 #[tokio::test]
