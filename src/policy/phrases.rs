@@ -247,7 +247,7 @@ mod tests {
             "ひとつ、ご参考までに。Clocks are not given as presents in many families. Consider tea or fruit."
         );
         assert!(said("ar").contains("\u{2068}Clocks are not given as presents in many families.\u{2069}"));
-        assert_eq!(said("sw"), said("en"));
+        assert_eq!(said("yo"), said("en"));
     }
 
     #[test]
