@@ -12,13 +12,18 @@ pub(super) const PHRASES: Source<'static> =
 
 /// The packs. One line adds a country.
 pub(super) const PACKS: &[Source<'static>] = &[
+    Source { path: "policies/AE.toml", text: include_str!("../../policies/AE.toml") },
     Source { path: "policies/AR.toml", text: include_str!("../../policies/AR.toml") },
     Source { path: "policies/BD.toml", text: include_str!("../../policies/BD.toml") },
     Source { path: "policies/CN.toml", text: include_str!("../../policies/CN.toml") },
     Source { path: "policies/DE.toml", text: include_str!("../../policies/DE.toml") },
+    Source { path: "policies/EG.toml", text: include_str!("../../policies/EG.toml") },
     Source { path: "policies/GB.toml", text: include_str!("../../policies/GB.toml") },
     Source { path: "policies/IN.toml", text: include_str!("../../policies/IN.toml") },
+    Source { path: "policies/IR.toml", text: include_str!("../../policies/IR.toml") },
     Source { path: "policies/JP.toml", text: include_str!("../../policies/JP.toml") },
+    Source { path: "policies/KR.toml", text: include_str!("../../policies/KR.toml") },
+    Source { path: "policies/MA.toml", text: include_str!("../../policies/MA.toml") },
     Source { path: "policies/MX.toml", text: include_str!("../../policies/MX.toml") },
     Source { path: "policies/NP.toml", text: include_str!("../../policies/NP.toml") },
     Source { path: "policies/PE.toml", text: include_str!("../../policies/PE.toml") },
@@ -26,5 +31,6 @@ pub(super) const PACKS: &[Source<'static>] = &[
     Source { path: "policies/RU.toml", text: include_str!("../../policies/RU.toml") },
     Source { path: "policies/SA.toml", text: include_str!("../../policies/SA.toml") },
     Source { path: "policies/TH.toml", text: include_str!("../../policies/TH.toml") },
+    Source { path: "policies/TR.toml", text: include_str!("../../policies/TR.toml") },
     Source { path: "policies/US.toml", text: include_str!("../../policies/US.toml") },
 ];

@@ -151,7 +151,7 @@ pub(super) fn read(sheet: &Sheet<'_>, name: &str, below: &Below<'_>) -> Option<O
     let read = Reading { country, by: &by, below };
     let changes = read.changes(&root);
     let (norms, terms, cases) = read.norms(&root, sheet);
-    if changes.is_empty() && norms.is_empty() && actions.is_empty() && threshold.is_none() {
+    if ["actions", "threshold", "change", "norm"].iter().all(|key| root.may(key).is_none()) {
         root.error("this overlay changes nothing: add [actions], a threshold, [[change]] or [[norm]]");
     }
     format?;
