@@ -316,6 +316,7 @@ async fn it_serves_and_ends_in_order_and_leaves_only_its_audit() {
     let own = |name: &str| ["log", "comity.toml"].contains(&name) || name.starts_with("comity.sqlite") || cached(name);
     assert!(left.iter().all(|name| own(name)) && left.iter().any(|name| name == "comity.sqlite"), "{left:?}");
     reported(server.home.path());
+    replayed(server.home.path(), server.policies.path());
 }
 
 /// Every file below a folder.
@@ -340,6 +341,23 @@ fn reported(home: &Path) {
     let rows: serde_json::Value = serde_json::from_str(&report("json")).unwrap();
     assert_eq!((rows[0]["key"].as_str(), rows[0]["requests"].as_u64()), (Some("enforce"), Some(4)), "{rows}");
     assert!(report("table").contains("enforce"));
+}
+
+/// The policies that were in force flip nothing.
+fn replayed(home: &Path, policies: &Path) {
+    let replay = |format: &str| {
+        let mut command = comity(home);
+        command.args(["audit", "replay", "--since", "1day", "--format", format, "--policies"]).arg(policies);
+        let output = run(&mut command);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, told) = replay("table");
+    assert!(code == Some(0) && told.contains("0 become stricter, 0 milder"), "{told}");
+    let (code, told) = replay("json");
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, told["records"].as_u64(), told["decided"].as_u64()), (Some(0), Some(4), Some(2)), "{told}");
+    fs::write(policies.join("JP.toml"), "format = 2\n").unwrap();
+    assert_eq!(replay("table").0, Some(2), "policies with mistakes are not replayed");
 }
 
 #[tokio::test]

@@ -138,3 +138,43 @@ impl Outcome {
         table.trim_fmt()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Severity, Source};
+
+    fn record(probability: f32, action: &str) -> crate::domain::Record {
+        let json = serde_json::json!({
+            "version": 1, "id": "r", "at": 0, "endpoint": "/v1/chat/completions", "stream": false, "mode": "enforce",
+            "model": { "requested": "m" },
+            "context": { "places": [{ "country": "JP", "source": "header" }], "conflicts": [], "language": "en" },
+            "coverage": [], "guarded": true, "seen": [],
+            "findings": [{ "norm": "JP/tipping", "probability": probability, "evidence": "query", "action": action }],
+            "threshold": 0.5, "unavailable": null, "action": action, "trace": [], "answer": null, "over_warned": null,
+            "status": 200, "ended": "complete",
+            "timings": { "total": 1, "decode": null, "infer": null, "upstream_first": null, "client_first": null, "repair": null },
+            "hashes": { "policy": "of then", "models": "m" },
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn flips_are_counted_in_both_directions_and_by_norm() {
+        let pack = include_str!("../../../policies/JP.toml").replacen("name = ", "threshold = 0.6\nname = ", 1);
+        let (set, problems) = PolicySet::read(&[Source { path: "JP.toml", text: &pack }]);
+        assert!(problems.iter().all(|problem| problem.severity != Severity::Error), "{problems:?}");
+        let set = set.unwrap();
+        let mut outcome = Outcome::default();
+        for (probability, action) in [(0.55, "educate"), (0.7, "educate"), (0.7, "pass"), (0.1, "pass")] {
+            outcome.records += 1;
+            outcome.add(&set, &record(probability, action));
+        }
+        assert_eq!((outcome.decided, outcome.decisions), (4, Flips { stricter: 1, milder: 1 }));
+        assert_eq!(outcome.norms["JP/tipping".parse::<NormId>().as_ref().unwrap()], Flips { stricter: 1, milder: 1 });
+        assert!(outcome.unmeasured.len() > 10, "the pack's other norms were not recorded");
+        let text = outcome.text();
+        assert!(text.starts_with("4 records, 4 with a decision: 1 become stricter, 1 milder, 2 stay"), "{text}");
+        assert!(text.contains("Nothing is recorded about"), "{text}");
+    }
+}
