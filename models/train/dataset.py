@@ -3,7 +3,6 @@
 import glob
 import json
 import os
-import tomllib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,15 +39,9 @@ def rows(pattern: str) -> list[dict]:
 
 
 def pack_norms() -> list[dict]:
-    """The norms of the policy packs: only what they say. Their cases are tests and are never read here."""
-    found = []
-    for path in sorted(glob.glob(os.path.join(POLICIES, "[A-Z][A-Z].toml"))):
-        with open(path, "rb") as file:
-            pack = tomllib.load(file)
-        for norm in pack.get("norm", []):
-            lists = {key: norm.get(key, []) for key in ("see", "asks", "answers")}
-            found.append({"id": f"pack:{pack['country']}/{norm['id']}", "country": pack["country"], "says": norm["says"]["en"], **lists})
-    return found
+    """Norms of policy packs as they were when the shipped heads were trained: only what they say. Packs change every day; heads do not."""
+    with open(os.path.join(DATA, "pack-norms.jsonl"), encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
 
 
 def load(packs: bool = True) -> Data:
