@@ -109,7 +109,7 @@ impl Server {
         command.arg("--policies").arg(policies.path()).arg("--models").arg(models()).env("COMITY_BACKEND", backend);
         let running = Running(command.stderr(log).spawn().unwrap());
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Self { running, home, policies: policies, address: nowhere, admin: nowhere };
+        let mut server = Self { running, home, policies, address: nowhere, admin: nowhere };
         let ready = server.ready().await;
         let address = |name: &str| ready["fields"][name].as_str().unwrap().parse().unwrap();
         (server.address, server.admin) = (address("listen"), address("admin"));

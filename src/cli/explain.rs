@@ -11,8 +11,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::classify::Classifier;
-use crate::domain::{Country, Findings, Hint, JUDGE, Message, Part, Picture, Role, Turn, Verdict};
+use crate::domain::{Country, Findings, Hint, JUDGE, Layers, Message, Part, Picture, Role, Turn, Verdict};
 use crate::gateway::{Policies, Understood, look_at, understand};
+use crate::policy::PolicySet;
+use crate::wire::adjust::adjustments;
 use crate::{policy, score};
 
 use super::open::{ModelArgs, sound_packs};
@@ -30,6 +32,18 @@ pub(super) struct Args {
     /// The country; without it the place is worked out from the question
     #[arg(long, value_name = "CC")]
     country: Option<Country>,
+    /// An overlay for a part of a country; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    region: Vec<String>,
+    /// An overlay for a group; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+    /// The overlay of a customer
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
+    /// What the request wishes for norms, as the header comity-adjust has it
+    #[arg(long, value_name = "LIST")]
+    adjust: Option<String>,
     /// A picture: png, jpeg, gif or webp; may be given more than once
     #[arg(long, value_name = "FILE")]
     image: Vec<PathBuf>,
@@ -51,7 +65,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let policies = Arc::new(Policies::new(sound_packs(args.policies.as_deref())?));
     let classifier = args.models.open()?;
     let turn = turn(args)?;
-    let hint = Hint { header: args.country.into_iter().collect(), ..Hint::default() };
+    let hint =
+        Hint { header: args.country.into_iter().collect(), layers: layers(args, &policies.set)?, ..Hint::default() };
     let explained = runtime()?.block_on(explain(&classifier, policies, &turn, &hint, args.answer.as_deref()));
     let mut out = std::io::stdout().lock();
     if args.json {
@@ -60,6 +75,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         write!(out, "{}", explained.text())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn layers(args: &Args, set: &PolicySet) -> anyhow::Result<Layers> {
+    let request = adjustments(args.adjust.as_deref().unwrap_or_default()).context("--adjust")?;
+    let (regions, groups, tenant) = (args.region.clone(), args.group.clone(), args.tenant.clone());
+    let layers = Layers { regions, groups, tenant, request };
+    match set.unknown(&layers).first() {
+        Some((layer, name)) => {
+            anyhow::bail!("the policies have no {layer} `{name}`: its name is that of its file in the folder overlays")
+        }
+        None => Ok(layers),
+    }
 }
 
 fn turn(args: &Args) -> anyhow::Result<Turn> {
@@ -128,7 +155,9 @@ impl Explained {
             Findings::Unknown(why) => Some(why),
         };
         let mut explained = json!({
-            "context": { "places": context.places, "conflicts": context.conflicts, "language": context.language },
+            "context": {
+                "places": context.places, "conflicts": context.conflicts, "language": context.language, "layers": context.layers,
+            },
             "seen": reading.seen,
             "coverage": reading.coverage,
             "findings": self.findings(),
