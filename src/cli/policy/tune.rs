@@ -205,6 +205,11 @@ impl Tuned<'_> {
         self.policy.threshold(norm).unwrap_or(self.models)
     }
 
+    /// The norms that some case has at stake. Of the others nothing can be told but that plain questions do not reach them.
+    fn with_cases(&self) -> impl Iterator<Item = (&NormId, &Scored)> {
+        self.scored.norms.iter().filter(|(_, scored)| !scored.at_stake.is_empty())
+    }
+
     /// A norm's own threshold, where its cases are enough and speak for another one than the country's.
     fn of_norm(&self, scored: &Scored) -> Option<Point> {
         let enough = scored.at_stake.len() >= LEAST_AT_STAKE && scored.harmless.len() >= LEAST_HARMLESS;
@@ -217,7 +222,7 @@ impl Tuned<'_> {
         table.set_header(["norm", "at stake", "harmless", "now", "recall", "alarms", "suggested", "recall", "alarms"]);
         let whole = &self.scored.whole;
         table.add_row(row("all", whole, whole.at(self.models), whole.best_within(self.budget)));
-        for (norm, scored) in &self.scored.norms {
+        for (norm, scored) in self.with_cases() {
             table.add_row(row(norm.slug(), scored, scored.at(self.now(norm)), self.of_norm(scored)));
         }
         for column in table.column_iter_mut().skip(1) {
@@ -235,7 +240,7 @@ impl Tuned<'_> {
             shown(&whole),
             whole.threshold
         );
-        for (norm, scored) in &self.scored.norms {
+        for (norm, scored) in self.with_cases() {
             if let Some(own) = self.of_norm(scored).filter(|own| (own.threshold - whole.threshold).abs() > 0.05) {
                 // Writing to a String cannot fail.
                 let _ = write!(
@@ -247,7 +252,7 @@ impl Tuned<'_> {
                 );
             }
         }
-        let few = self.scored.norms.values().filter(|scored| self.of_norm(scored).is_none()).count();
+        let few = self.with_cases().filter(|(_, scored)| self.of_norm(scored).is_none()).count();
         let _ = write!(
             text,
             "\n# {few} norms have fewer than {LEAST_AT_STAKE} cases at stake or {LEAST_HARMLESS} harmless ones: the country's threshold serves them."
@@ -262,7 +267,7 @@ impl Tuned<'_> {
             now: self.models,
             suggested: self.scored.whole.best_within(self.budget).map(|point| point.threshold),
         };
-        let norms = self.scored.norms.iter().map(|(norm, scored)| Panel {
+        let norms = self.with_cases().map(|(norm, scored)| Panel {
             title: norm.slug().to_owned(),
             scored: scored.clone(),
             now: self.now(norm),
