@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use etcetera::BaseStrategy;
 use secrecy::SecretString;
 
 use crate::classify::{Backend, PictureLimits};
@@ -173,7 +174,7 @@ pub fn models_dir(given: Option<&Path>) -> PathBuf {
 pub fn caches(given: Option<&Path>) -> Option<PathBuf> {
     match given {
         Some(dir) => (!dir.as_os_str().is_empty()).then(|| dir.to_owned()),
-        None => dirs::cache_dir().map(|dir| dir.join("comity")),
+        None => etcetera::choose_base_strategy().ok().map(|dirs| dirs.cache_dir().join("comity")),
     }
 }
 
