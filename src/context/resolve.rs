@@ -40,12 +40,20 @@ pub fn resolve(hint: &Hint, turn: &Turn, places: &Places) -> Context {
 }
 
 /// Takes what the next weaker source says: the places in play where none was named so far, conflicts otherwise.
+///
+/// A country that was given as a code says nothing about its parts: those that the first text to name the country speaks of are in play.
 fn add(context: &mut Context, found: Vec<Place>) {
     if context.places.is_empty() {
         context.places = found;
         return;
     }
     for place in found {
+        let given = context.places.iter_mut().find(|given| given.country == place.country && given.name.is_none());
+        if let Some(given) = given.filter(|_| place.name.is_some()) {
+            given.name = place.name;
+            given.regions = place.regions;
+            continue;
+        }
         let mut known = context.places.iter().chain(&context.conflicts);
         if context.conflicts.len() < MOST_CONFLICTS && known.all(|other| other.country != place.country) {
             context.conflicts.push(place);

@@ -352,3 +352,23 @@ fn names_of_a_region_put_it_in_force_and_lead_to_its_country() {
     assert_eq!(regions("Bali, Toraja and Ubud"), [(country("ID"), vec!["bali".to_owned(), "toraja".to_owned()])]);
     assert_eq!(regions("Osaka"), [(country("JP"), vec![])]);
 }
+
+#[test]
+fn a_country_given_as_a_code_has_the_regions_that_the_newest_text_names() {
+    let name = |name: &str, region: &str| AddedName {
+        country: country("ID"),
+        name: name.to_owned(),
+        region: Some(region.to_owned()),
+    };
+    let places = places().with_names([name("Ubud", "bali"), name("Toraja", "toraja")].into_iter());
+    let hint = Hint { header: vec![country("ID")], ..Hint::default() };
+    let regions = |texts: &[&str]| {
+        let messages = texts.iter().map(|text| message(Role::User, text)).collect();
+        let context = resolve(&hint, &Turn { messages }, &places);
+        assert_eq!((context.places.len(), context.places[0].source), (1, PlaceSource::Header));
+        context.places[0].regions.clone()
+    };
+    assert_eq!(regions(&["Toraja?", "A villa in Ubud"]), ["bali"]);
+    assert_eq!(regions(&["Toraja?", "Which of these?"]), ["toraja"]);
+    assert_eq!(regions(&["Which of these?"]), Vec::<String>::new());
+}

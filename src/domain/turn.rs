@@ -157,7 +157,7 @@ pub struct Place {
     pub country: Country,
     /// Where it was found.
     pub source: PlaceSource,
-    /// The name that was recognised in a text, such as `beijing`. `None` where a code was given.
+    /// The name that was recognised in a text, such as `beijing`; `None` where a code was given and no text names the country.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The overlays for parts of the country that names in the text put in force.

@@ -67,7 +67,8 @@ fn in_play(policy: &Policy, context: &Context) -> String {
     let places: Vec<String> = context.places.iter().map(place).collect();
     match (places.is_empty(), policy.norms().len()) {
         (true, _) => "no country is named: no norm is in play".to_owned(),
-        (false, 0) => format!("{}: no pack, so no norm is in play", places.join(", ")),
+        (false, 0) if policy.layers().is_empty() => format!("{}: no pack, so no norm is in play", places.join(", ")),
+        (false, 0) => format!("{}: no norm is in play", places.join(", ")),
         (false, norms) => format!("{}: norms in play: {norms}", places.join(", ")),
     }
 }
