@@ -133,8 +133,23 @@ impl Wording {
 pub(super) struct Below<'a> {
     pub(super) floor: &'a Floor,
     pub(super) packs: &'a BTreeMap<Country, Pack>,
-    /// The norms that overlays read before have added.
-    pub(super) added: &'a BTreeSet<NormId>,
+    /// The norms that the overlays before it have added.
+    pub(super) added: &'a BTreeMap<NormId, Entry>,
+}
+
+impl Below<'_> {
+    /// A norm of a pack or of an overlay before.
+    fn norm(&self, id: &NormId) -> Option<Entry> {
+        let pack = self.packs.get(&id.country());
+        let of_pack = pack.and_then(|pack| pack.entries().find(|entry| entry.id() == id));
+        of_pack.or_else(|| self.added.get(id).cloned())
+    }
+}
+
+/// The layer that an overlay belongs to, if its file says so: overlays are read in the order in which they speak.
+pub(super) fn layer_of(text: &str) -> Option<Layer> {
+    let parsed = toml::de::DeTable::parse(text).ok()?;
+    parsed.get_ref().get("layer")?.get_ref().as_str()?.parse().ok()
 }
 
 /// Reads `overlays/<name>.toml`; `None` where something in its head was wrong.
@@ -206,9 +221,8 @@ impl Reading<'_> {
         let table = table.only(&CHANGE_KEYS);
         let value = table.need("norm")?;
         let id: NormId = value.word()?;
-        let pack = self.below.packs.get(&id.country());
-        let Some(entry) = pack.and_then(|pack| pack.entries().find(|entry| *entry.id() == id)) else {
-            value.error(format!("no pack has a norm {id}: look it up in {}.toml", id.country()));
+        let Some(entry) = self.below.norm(&id) else {
+            value.error(format!("no pack and no layer before has a norm {id}: look it up in {}.toml", id.country()));
             return None;
         };
         if self.country.is_some_and(|country| country != id.country()) {
@@ -257,7 +271,7 @@ impl Reading<'_> {
     fn norms(&self, root: &Table<'_>, sheet: &Sheet<'_>) -> (Vec<Arc<Norm>>, Vec<Terms>, Vec<Case>) {
         let tables = root.may("norm").and_then(|value| value.some_tables("add one, or take this out"));
         let (mut norms, mut terms, mut cases) = (Vec::new(), Vec::new(), Vec::new());
-        let mut seen: BTreeSet<NormId> = self.below.added.clone();
+        let mut seen: BTreeSet<NormId> = self.below.added.keys().cloned().collect();
         for table in tables.unwrap_or_default() {
             let Some(country) = self.country_of(&table) else { continue };
             let pack = self.below.packs.get(&country);

@@ -41,7 +41,10 @@ fn each_mistake_is_told_at_its_place() {
         (head.replace("group", "planet"), "2:9: error: `planet` is no layer: use one of region, group, tenant"),
         ("format = 1\nlayer = \"region\"\nthreshold = 0.5\n".to_owned(), "1:1: error: `country` is missing"),
         (format!("{head}names = [\"Bali\"]\nthreshold = 0.5\n"), "3:1: error: only a region is put in force by names"),
-        (format!("{head}[[change]]\nnorm = \"CN/no-such\"\noff = true\n"), "4:8: error: no pack has a norm CN/no-such"),
+        (
+            format!("{head}[[change]]\nnorm = \"CN/no-such\"\noff = true\n"),
+            "4:8: error: no pack and no layer before has a norm CN/no-such",
+        ),
         (
             format!("{head}{change}action = \"observe\"\n"),
             "5:1: error: this is not open to change: the floor asks for `rewrite` at least",
@@ -122,4 +125,24 @@ fn an_overlay_that_says_what_the_pack_says_is_told() {
     let told = told(&adding());
     let same = "warning: this says nearly the same as CN/clock-as-gift: use [[change]]";
     assert!(told.len() == 1 && told[0].contains(same), "{told:?}");
+}
+
+#[test]
+fn a_later_layer_changes_what_an_earlier_one_has_added() {
+    let group = adding();
+    let tenant = "format = 1\nlayer = \"tenant\"\n[[change]]\nnorm = \"CN/clock-at-court\"\naction = \"decline\"\n";
+    let files = [
+        Source { path: "CN.toml", text: PACK },
+        // By its name the tenant's comes first; by its layer it speaks last.
+        Source { path: "overlays/acme.toml", text: tenant },
+        Source { path: "overlays/mine.toml", text: &group },
+    ];
+    let (set, problems) = PolicySet::read(&files);
+    let set = set.unwrap_or_else(|| panic!("{problems:#?}"));
+    let mut here = crate::policy::fixture::context(&["CN"]);
+    here.layers.groups.push("mine".to_owned());
+    here.layers.tenant = Some("acme".to_owned());
+    let policy = set.of(&here);
+    let (norm, terms) = policy.entries().last().unwrap();
+    assert_eq!((norm.id.slug(), terms.action), ("clock-at-court", crate::domain::Action::Decline));
 }

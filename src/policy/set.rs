@@ -1,6 +1,6 @@
 //! All packs together, under one floor, with the overlays above them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::{Country, Language, Layer, Layers, Norm, NormId};
@@ -12,6 +12,7 @@ use super::pack::{self, Pack};
 use super::phrases::Phrases;
 use super::problem::{Problem, Severity};
 use super::sheet::Sheet;
+use super::terms::Entry;
 
 /// A file's name and text. Reading it from a disk is the caller's work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,14 +168,16 @@ fn read_overlays(
     problems: &mut Vec<Problem>,
 ) -> Vec<Overlay> {
     let mut overlays: Vec<Overlay> = Vec::new();
-    let mut added: BTreeSet<NormId> = BTreeSet::new();
-    for (name, file) in &files.overlays {
+    let mut added: BTreeMap<NormId, Entry> = BTreeMap::new();
+    let mut in_order: Vec<_> = files.overlays.iter().collect();
+    in_order.sort_by_key(|(name, file)| (overlay::layer_of(file.text), **name));
+    for (name, file) in in_order {
         if !is_slug(name) {
             problems.push(whole(file.path, Severity::Error, NO_OVERLAY));
         }
         let below = overlay::Below { floor, packs, added: &added };
         let read = walk(*file, problems, |sheet| overlay::read(sheet, name, &below));
-        added.extend(read.iter().flat_map(Overlay::norms).map(|norm| norm.id.clone()));
+        added.extend(read.iter().flat_map(Overlay::entries).map(|entry| (entry.id().clone(), entry)));
         overlays.extend(read);
     }
     for (at, overlay) in overlays.iter().enumerate() {
@@ -189,7 +192,6 @@ fn read_overlays(
             problems.push(Problem { path, line, column: 1, severity: Severity::Warning, message });
         }
     }
-    overlays.sort_by(|a, b| (a.layer, &a.name).cmp(&(b.layer, &b.name)));
     overlays
 }
 
