@@ -11,7 +11,7 @@ use comity::policy::{PolicySet, replay};
 use comity::telemetry::Metrics;
 use comity::upstream;
 use comity::wire::chat::NotePlace;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -102,6 +102,8 @@ pub(crate) struct Gateway {
     switch: watch::Sender<bool>,
     shutdown: Shutdown,
     serving: JoinHandle<()>,
+    /// A port at which nobody listens, kept from others.
+    _silent: Option<TcpSocket>,
 }
 
 impl Gateway {
@@ -115,8 +117,11 @@ impl Gateway {
     /// Starts one before a port at which nobody listens.
     pub(crate) async fn before_nobody(setup: Setup) -> Self {
         let upstream = Upstream::start(vec![Reply::json("{}")]).await;
-        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        Self::before(setup, upstream, &format!("http://{free}")).await
+        // Taken and never listened at: given back, another test could be given it.
+        let silent = TcpSocket::new_v4().unwrap();
+        silent.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let base = format!("http://{}", silent.local_addr().unwrap());
+        Self { _silent: Some(silent), ..Self::before(setup, upstream, &base).await }
     }
 
     async fn before(setup: Setup, upstream: Upstream, base: &str) -> Self {
@@ -141,7 +146,20 @@ impl Gateway {
         let serving = tokio::spawn(serve(Arc::clone(&app), listener, shutdown.clone(), PATIENCE * 2));
         let client = Client::new(address, false);
         let (mind, policies) = (setup.mind, setup.floor.policies());
-        Self { address, upstream, client, mind, app, audit, policies, records, switch, shutdown, serving }
+        Self {
+            address,
+            upstream,
+            client,
+            mind,
+            app,
+            audit,
+            policies,
+            records,
+            switch,
+            shutdown,
+            serving,
+            _silent: None,
+        }
     }
 
     /// A gateway with nothing out of the ordinary.
