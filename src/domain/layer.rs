@@ -26,9 +26,9 @@ pub struct Wish {
     /// The probability in 0..=1 from which it counts as at stake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f32>,
-    /// The norm is not looked at.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub off: bool,
+    /// `true`: the norm is not looked at. `false`: it is, although an earlier layer switched it off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off: Option<bool>,
 }
 
 /// What a request wishes for one norm, or for all of them.

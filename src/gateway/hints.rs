@@ -64,6 +64,7 @@ fn header_of(layer: Layer) -> &'static str {
     match layer {
         Layer::Region => REGION,
         Layer::Group => GROUP,
+        // The settings' tenant is checked at start and at every reload: no request can name one.
         Layer::Tenant => "authorization",
     }
 }
@@ -111,7 +112,8 @@ fn kept<T: Default, E: Into<HintError>>(read: Result<T, E>, wrong: &mut Vec<Hint
 
 /// The names in a header's list, on one line or on several.
 fn names<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    // What is no ASCII is no name: it is told, like any other that is not known.
+    let lines = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}"));
     lines.flat_map(|line| line.split(',')).map(str::trim).filter(|part| !part.is_empty())
 }
 

@@ -87,6 +87,8 @@ struct Weighed<'a> {
     terms: &'a Terms,
     finding: &'a Finding,
     threshold: f32,
+    /// The layer that states the threshold; `None`: the models.
+    by: Option<&'a Origin>,
 }
 
 /// The rulings, strictest first, and whether the models left a norm in play out.
@@ -127,9 +129,9 @@ fn weigh_one<'a>(
     best: &BTreeMap<&'a NormId, &'a Finding>,
     threshold: f32,
 ) -> Option<Weighed<'a>> {
-    let threshold = terms.threshold.as_ref().map_or(threshold, |(own, _)| *own);
+    let (threshold, by) = terms.threshold(threshold);
     let finding = best.get(&norm.id).filter(|_| !threshold.is_nan())?;
-    Some(Weighed { norm, terms, finding, threshold })
+    Some(Weighed { norm, terms, finding, threshold, by })
 }
 
 impl Weighed<'_> {
@@ -152,8 +154,8 @@ impl Weighed<'_> {
     }
 
     fn step(&self) -> Step {
-        let Self { norm, terms, finding, threshold } = self;
-        let whose = terms.threshold.as_ref().map_or_else(|| "the models'".to_owned(), |(_, by)| format!("{by}'s"));
+        let Self { norm, terms, finding, threshold, by } = self;
+        let whose = by.map_or_else(|| "the models'".to_owned(), |by| format!("{by}'s"));
         let says = format!("{:.3} by {}", finding.probability, spoken(finding.evidence));
         let says = if self.at_stake() {
             let why = because(norm, terms);

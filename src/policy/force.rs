@@ -42,11 +42,11 @@ impl Policy {
         self
     }
 
-    /// The probability in 0..=1 from which a norm in play counts as at stake; `None`: the models' calibrated threshold, or no such norm.
+    /// The probability in 0..=1 from which a norm counts as at stake, where the models' calibrated threshold is `models`.
     #[must_use]
-    pub fn threshold(&self, norm: &NormId) -> Option<f32> {
+    pub fn threshold(&self, norm: &NormId, models: f32) -> f32 {
         let found = self.entries().find(|(entry, _)| entry.id == *norm);
-        found.and_then(|(_, terms)| terms.threshold.as_ref()).map(|(threshold, _)| *threshold)
+        found.map_or(models, |(_, terms)| terms.threshold(models).0)
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (&Arc<Norm>, &Terms)> {
@@ -105,8 +105,8 @@ impl Making {
         }
         self.steps.push(Step { norm: None, says: format!("{by} is in force") });
         for entry in self.entries.iter_mut().filter(mine) {
-            // What an overlay says of all norms of a strength is no word about a norm that is locked.
-            drop(entry.grant(&overlay.general(entry.norm.strength), &by, Scope::Strength, floor));
+            // What an overlay says of all norms is no word about one that is locked: a refusal of it is not told.
+            drop(entry.grant(&overlay.general(entry), &by, Scope::Strength, floor));
             let Some(change) = overlay.changes.get(entry.id()) else { continue };
             let refused = entry.grant(&change.wish, &by, Scope::Norm, floor);
             self.steps.extend(refusals(entry.id(), &by, &refused));

@@ -55,7 +55,7 @@ fn names(names: &[&str]) -> Vec<String> {
 
 fn shown(policy: &Policy) -> Vec<(String, Action, Option<f32>)> {
     let entry = |(norm, terms): (&Arc<Norm>, &Terms)| {
-        (norm.id.slug().to_owned(), terms.action, terms.threshold.as_ref().map(|(threshold, _)| *threshold))
+        (norm.id.slug().to_owned(), terms.action, terms.threshold.as_ref().map(|stated| stated.value))
     };
     policy.entries().map(entry).collect()
 }
@@ -126,7 +126,7 @@ fn requests_change_what_is_open_and_are_told_what_is_not() {
     let locked = PACK.replacen("threshold = 0.6", "threshold = 0.6\nlock = true", 1);
     let set = read(&[("CN.toml", &locked)]);
     let asks = |request| under(Layers { request, ..Layers::default() });
-    let off = Wish { off: true, ..Wish::default() };
+    let off = Wish { off: Some(true), ..Wish::default() };
     let policy = set.of(&asks(vec![wish(Some("CN/clock-as-gift"), off), wish(Some("CN/open-debate"), off)]));
     assert_eq!(shown(&policy).len(), 1);
     let told: Vec<_> = policy.layers().iter().map(|step| step.says.as_str()).collect();
@@ -137,7 +137,7 @@ fn requests_change_what_is_open_and_are_told_what_is_not() {
             "the request switches it off"
         ]
     );
-    let stricter = Wish { action: Some(Action::Decline), threshold: Some(0.2), off: false };
+    let stricter = Wish { action: Some(Action::Decline), threshold: Some(0.2), off: None };
     let policy = set.of(&asks(vec![wish(None, stricter)]));
     let expected = [
         ("clock-as-gift".to_owned(), Action::Decline, Some(0.2)),
@@ -150,9 +150,10 @@ fn requests_change_what_is_open_and_are_told_what_is_not() {
 fn the_floor_can_let_requests_tighten_only() {
     let floor = include_str!("../../policies/floor.toml").replacen("requests = \"open\"", "requests = \"tighten\"", 1);
     let set = read(&[("CN.toml", PACK), ("floor.toml", &floor)]);
-    let off = vec![wish(None, Wish { off: true, threshold: Some(0.9), ..Wish::default() })];
+    let off = vec![wish(None, Wish { off: Some(true), threshold: Some(0.9), ..Wish::default() })];
     let policy = set.of(&under(Layers { request: off, ..Layers::default() }));
-    assert_eq!(shown(&policy).iter().map(|one| one.2).collect::<Vec<_>>(), [Some(0.6), None]);
+    let effective: Vec<f32> = policy.norms().iter().map(|norm| policy.threshold(&norm.id, 0.5)).collect();
+    assert_eq!(effective, [0.6, 0.5]);
 }
 
 #[test]
@@ -165,6 +166,39 @@ fn overlays_that_the_policies_do_not_have_are_named() {
     );
 }
 
+#[test]
+fn under_a_lock_that_states_no_threshold_a_lower_one_than_the_models_is_open() {
+    let locked = PACK.replacen("threshold = 0.6", "lock = true", 1);
+    let set = read(&[("CN.toml", &locked)]);
+    let clock: NormId = "CN/clock-as-gift".parse().unwrap();
+    let asks = |threshold: f32| {
+        let wish = wish(Some("CN/clock-as-gift"), Wish { threshold: Some(threshold), ..Wish::default() });
+        set.of(&under(Layers { request: vec![wish], ..Layers::default() })).threshold(&clock, 0.5)
+    };
+    assert_eq!((asks(0.2), asks(0.9)), (0.2, 0.5));
+}
+
+#[test]
+fn what_a_layer_switches_off_a_later_one_can_switch_on_again() {
+    let off = "format = 1\nlayer = \"group\"\n[[change]]\nnorm = \"CN/clock-as-gift\"\noff = true\n";
+    let on = off.replace("group", "tenant").replace("off = true", "off = false");
+    let set = read(&[("CN.toml", PACK), ("overlays/quiet.toml", off), ("overlays/acme.toml", &on)]);
+    let under = |tenant: Option<&str>| {
+        let layers = Layers { groups: names(&["quiet"]), tenant: tenant.map(str::to_owned), ..Layers::default() };
+        set.of(&super::tests::under(layers)).norms().len()
+    };
+    assert_eq!((under(None), under(Some("acme"))), (1, 2));
+}
+
+#[test]
+fn a_norms_own_action_stands_above_what_an_overlay_says_of_its_strength() {
+    let own = PACK.replacen("threshold = 0.6", "action = \"decline\"", 1);
+    let tenant = "format = 1\nlayer = \"tenant\"\n[actions]\ntaboo = \"rewrite\"\n";
+    let set = read(&[("CN.toml", &own), ("overlays/acme.toml", tenant)]);
+    let policy = set.of(&under(Layers { tenant: Some("acme".to_owned()), ..Layers::default() }));
+    assert_eq!(shown(&policy)[0].1, Action::Decline);
+}
+
 fn any_wish() -> impl Strategy<Value = Wish> {
     let action = proptest::option::of(proptest::sample::select(vec![
         Action::Observe,
@@ -173,7 +207,7 @@ fn any_wish() -> impl Strategy<Value = Wish> {
         Action::Decline,
     ]));
     let threshold = proptest::option::of(0.0_f32..=1.0);
-    (action, threshold, any::<bool>()).prop_map(|(action, threshold, off)| Wish { action, threshold, off })
+    (action, threshold, any::<Option<bool>>()).prop_map(|(action, threshold, off)| Wish { action, threshold, off })
 }
 
 proptest! {
@@ -190,7 +224,7 @@ proptest! {
         }
         if lock {
             let terms = policy.entries().find(|(norm, _)| norm.id.slug() == "clock-as-gift").map(|(_, terms)| terms);
-            let threshold = terms.and_then(|terms| terms.threshold.as_ref()).map(|(threshold, _)| *threshold);
+            let threshold = terms.and_then(|terms| terms.threshold.as_ref()).map(|stated| stated.value);
             prop_assert!(threshold.is_some_and(|threshold| threshold <= 0.6));
         }
     }

@@ -6,7 +6,7 @@ use crate::domain::{Action, Country, Language, Layer, Layers, Norm, NormId, Sour
 
 use super::floor::{Floor, action_of_a_norm};
 use super::sheet::{Table, Value};
-use super::terms::{Origin, Scope, Terms};
+use super::terms::{Origin, Scope, Terms, Threshold};
 
 /// The most characters of one text. It goes into requests and is read by people: a norm is said in a sentence or two.
 pub(super) const MOST_TEXT: usize = 600;
@@ -100,7 +100,7 @@ pub(super) fn read(table: &Table<'_>, head: &Head<'_>) -> Option<(Norm, Terms)> 
     let terms = Terms {
         action,
         action_by,
-        threshold: threshold.map(|threshold| (threshold, head.by.clone())),
+        threshold: threshold.map(|threshold| Threshold::stated(threshold, head.by.clone())),
         lock: lock?.then(|| head.by.clone()),
     };
     let norm = Norm {

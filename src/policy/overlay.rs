@@ -92,9 +92,11 @@ impl Overlay {
         self.norms.iter().zip(&self.terms).map(|(norm, terms)| Entry::new(Arc::clone(norm), terms.clone()))
     }
 
-    /// What it wishes for all norms of a strength.
-    pub(super) fn general(&self, strength: Strength) -> Wish {
-        Wish { action: self.actions.get(&strength).copied(), threshold: self.threshold, off: false }
+    /// What it wishes for a norm as for all of its strength: as in a pack, an action that a norm states itself stands above that.
+    pub(super) fn general(&self, entry: &Entry) -> Wish {
+        let action = self.actions.get(&entry.norm.strength).copied();
+        let action = action.filter(|_| entry.terms.action_by.1 != Scope::Norm);
+        Wish { action, threshold: self.threshold, off: None }
     }
 }
 
@@ -230,8 +232,8 @@ impl Reading<'_> {
         }
         let action = table.may("action").and_then(|value| action_of_a_norm(&value));
         let threshold = table.may("threshold").and_then(|value| norm::read_threshold(&value));
-        let flag = |key| table.may(key).and_then(|value| value.flag()).unwrap_or(false);
-        let (wish, lock) = (Wish { action, threshold, off: flag("off") }, flag("lock"));
+        let flag = |key| table.may(key).and_then(|value| value.flag());
+        let (wish, lock) = (Wish { action, threshold, off: flag("off") }, flag("lock").unwrap_or(false));
         let wording = read_wording(&table);
         self.tell_vain(&table, &mut entry.clone(), &wish, lock, &wording);
         let wording = (!wording.is_empty()).then_some(wording);
@@ -260,10 +262,10 @@ impl Reading<'_> {
         if let Some(lock) = before.terms.lock.as_ref().filter(|_| !wording.is_empty()) {
             table.error(format!("the words of this norm are not open to change: {}", Refusal::Locked(lock.clone())));
         }
+        let stated = before.terms.threshold.as_ref().map(|old| old.value.to_bits());
         let same = wish.action.is_none_or(|action| action == before.terms.action)
-            && wish.threshold.map(f32::to_bits)
-                == before.terms.threshold.as_ref().map(|(old, _)| old.to_bits()).filter(|_| wish.threshold.is_some());
-        if same && !wish.off && !lock && wording.is_empty() {
+            && wish.threshold.is_none_or(|new| stated == Some(new.to_bits()));
+        if same && wish.off.is_none() && !lock && wording.is_empty() {
             table.warn("this changes nothing: the norm stands so already");
         }
     }

@@ -49,10 +49,37 @@ pub(super) struct Terms {
     pub(super) action: Action,
     /// Which layer chose that, and for what.
     pub(super) action_by: (Origin, Scope),
-    /// From which probability it counts as at stake, and which layer said so; `None`: the models' calibrated threshold.
-    pub(super) threshold: Option<(f32, Origin)>,
+    /// From which probability it counts as at stake; `None`: from the models' calibrated threshold on.
+    pub(super) threshold: Option<Threshold>,
     /// The layer that locked the norm: those behind it may tighten, never loosen.
     pub(super) lock: Option<Origin>,
+}
+
+/// A threshold that a layer states.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Threshold {
+    /// A probability in 0..=1.
+    pub(super) value: f32,
+    /// Which layer states it.
+    pub(super) by: Origin,
+    /// It counts only where it is lower than the models': the norm is locked, and no layer before states one.
+    pub(super) at_most: bool,
+}
+
+impl Threshold {
+    pub(super) fn stated(value: f32, by: Origin) -> Self {
+        Self { value, by, at_most: false }
+    }
+}
+
+impl Terms {
+    /// From which probability the norm counts as at stake, and which layer said so; `None`: it is the models' own threshold.
+    pub(super) fn threshold(&self, models: f32) -> (f32, Option<&Origin>) {
+        match &self.threshold {
+            Some(stated) if !stated.at_most || stated.value < models => (stated.value, Some(&stated.by)),
+            Some(_) | None => (models, None),
+        }
+    }
 }
 
 /// Why a layer does not get what it wishes.
@@ -98,11 +125,11 @@ impl Entry {
     pub(super) fn grant(&mut self, wish: &Wish, by: &Origin, scope: Scope, floor: &Floor) -> Vec<Refusal> {
         let mut refused = Vec::new();
         let lock = self.lock_against(by, floor);
-        if wish.off {
-            match &lock {
-                Some(lock) => refused.push(Refusal::Locked(lock.clone())),
-                None => self.off = Some(by.clone()),
-            }
+        match (wish.off, &lock) {
+            (None, _) => {}
+            (Some(true), Some(lock)) => refused.push(Refusal::Locked(lock.clone())),
+            (Some(true), None) => self.off = Some(by.clone()),
+            (Some(false), _) => self.off = None,
         }
         if let Some(action) = wish.action {
             if let Some(refusal) = self.refusal(action, lock.as_ref(), floor) {
@@ -112,10 +139,12 @@ impl Entry {
             }
         }
         if let Some(threshold) = wish.threshold {
-            let tighter = self.terms.threshold.as_ref().is_some_and(|(old, _)| threshold <= *old);
-            match lock.filter(|_| !tighter) {
+            let looser = self.terms.threshold.as_ref().is_some_and(|old| threshold > old.value);
+            // Under a lock that states none, the models' own threshold is what must not be exceeded.
+            let at_most = lock.is_some() && self.terms.threshold.as_ref().is_none_or(|old| old.at_most);
+            match lock.filter(|_| looser) {
                 Some(lock) => refused.push(Refusal::Locked(lock)),
-                None => self.terms.threshold = Some((threshold, by.clone())),
+                None => self.terms.threshold = Some(Threshold { value: threshold, by: by.clone(), at_most }),
             }
         }
         refused

@@ -68,7 +68,7 @@ fn adjustment(member: &ListEntry) -> Result<Adjustment, AdjustError> {
         match key.as_str() {
             "action" => wish.action = Some(action(value)?),
             "threshold" => wish.threshold = Some(threshold(value)?),
-            "off" => wish.off = value.as_boolean().ok_or(AdjustError::Off)?,
+            "off" => wish.off = Some(value.as_boolean().ok_or(AdjustError::Off)?),
             other => return Err(AdjustError::Parameter(other.to_owned())),
         }
     }
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn wishes_are_read_in_their_order() {
         let read = adjustments("JP/tipping;off, JP/geiko-photos;action=rewrite;threshold=0.4,  *;threshold=1").unwrap();
-        let wish = |action, threshold, off| Wish { action, threshold, off };
+        let wish = |action, threshold, off: bool| Wish { action, threshold, off: off.then_some(true) };
         let wishes: Vec<_> = read.iter().map(|one| (one.norm.as_ref().map(ToString::to_string), one.wish)).collect();
         assert_eq!(
             wishes,

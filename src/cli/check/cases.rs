@@ -168,7 +168,7 @@ async fn run_one<'a>(bench: &Bench<'_>, set: &PolicySet, case: &'a Case) -> anyh
     Ok(Outcome {
         case,
         probability: found.map_or(0.0, |finding| finding.probability),
-        threshold: policy.threshold(&case.norm).unwrap_or(*threshold),
+        threshold: policy.threshold(&case.norm, *threshold),
         fired: decision.norms.iter().any(|ruling| ruling.norm.id == case.norm),
         first: findings.first().is_some_and(|finding| finding.norm == case.norm),
     })

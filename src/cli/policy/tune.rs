@@ -202,7 +202,7 @@ struct Tuned<'a> {
 
 impl Tuned<'_> {
     fn now(&self, norm: &NormId) -> f32 {
-        self.policy.threshold(norm).unwrap_or(self.models)
+        self.policy.threshold(norm, self.models)
     }
 
     /// The norms that some case has at stake. Of the others nothing can be told but that plain questions do not reach them.
