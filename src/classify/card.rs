@@ -56,10 +56,10 @@ impl Default for Card {
 }
 
 impl Card {
-    /// A hash of models and engine, 16 hex digits: two engines differ in the last digits of what they say.
+    /// A hash of models, engine and program, 16 hex digits: two engines differ in the last digits of what they say.
     pub(super) fn key(&self) -> String {
-        let both = format!("{} {}", self.hash, self.backend);
-        blake3::hash(both.as_bytes()).to_hex().chars().take(16).collect()
+        let all = format!("{} {} {}", self.hash, self.backend, env!("CARGO_PKG_VERSION"));
+        blake3::hash(all.as_bytes()).to_hex().chars().take(16).collect()
     }
 
     /// A user's text as the encoder takes it.

@@ -72,8 +72,7 @@ impl Classifier {
             Some(error) if pool.alive() == 0 => Err(OpenError::Threads(error)),
             Some(_) | None => {
                 let card = loaded.card();
-                let shelf =
-                    options.cache_dir.as_deref().and_then(|dir| Shelf::open(dir, &format!("vectors-{}", card.key())));
+                let shelf = options.cache_dir.as_deref().and_then(|dir| Shelf::open(dir, "vectors", &card.key()));
                 Ok(Self::on(pool, &card, options.cache_bytes, options.pictures, shelf))
             }
         }
@@ -105,7 +104,7 @@ impl Classifier {
         &self.card.hash
     }
 
-    /// A hash of models and engine, 16 hex digits: results of equal keys are equal.
+    /// A hash of models, engine and program, 16 hex digits, under which results are kept.
     #[must_use]
     pub fn key(&self) -> String {
         self.card.key()

@@ -10,6 +10,8 @@ use super::cache::Key;
 
 /// The most files of one shelf.
 const MOST: usize = 20_000;
+/// The most shelves of one kind: for the models in use, another engine, and the versions before.
+const MOST_SHELVES: usize = 4;
 /// How many bytes of the content's hash stand before the content.
 const SUM: usize = 16;
 
@@ -20,16 +22,18 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// The shelf `name` in the folder of caches, or `None` where it cannot be made; then nothing is kept. Files beyond 20,000, the oldest, go.
+    /// The shelf of a kind (`vectors`, `cases`) for a key in the folder of caches, or `None` where it cannot be made; then nothing is kept. Of a kind the
+    /// four newest shelves stay, and of a shelf the 20,000 newest files.
     #[must_use]
-    pub fn open(caches: &Path, name: &str) -> Option<Self> {
-        let dir = caches.join(name);
+    pub fn open(caches: &Path, kind: &str, key: &str) -> Option<Self> {
+        let dir = caches.join(format!("{kind}-{key}"));
         let made = fs::create_dir_all(&dir);
         if let Err(error) = made {
             tracing::info!(%error, dir = %dir.display(), "results of the models are not kept from one start to the next");
             return None;
         }
-        thin(&dir, MOST);
+        thin(&dir, "", MOST, |path| fs::remove_file(path));
+        thin(caches, &format!("{kind}-"), MOST_SHELVES, |path| fs::remove_dir_all(path));
         Some(Self { dir })
     }
 
@@ -62,19 +66,20 @@ impl Shelf {
     }
 }
 
-/// Takes the oldest files away where there are more than `most`.
-fn thin(dir: &Path, most: usize) {
+/// Takes the oldest of what begins with `name` away where there is more than `most` of it.
+fn thin(dir: &Path, name: &str, most: usize, remove: impl Fn(&Path) -> std::io::Result<()>) {
     let Ok(entries) = fs::read_dir(dir) else { return };
-    let mut files: Vec<(SystemTime, PathBuf)> = entries
+    let mut found: Vec<(SystemTime, PathBuf)> = entries
         .filter_map(|entry| {
             let entry = entry.ok()?;
-            Some((entry.metadata().ok()?.modified().ok()?, entry.path()))
+            let ours = entry.file_name().as_encoded_bytes().starts_with(name.as_bytes());
+            Some((entry.metadata().ok().filter(|_| ours)?.modified().ok()?, entry.path()))
         })
         .collect();
-    let over = files.len().saturating_sub(most);
-    files.sort();
-    for (_, path) in files.iter().take(over) {
-        drop(fs::remove_file(path));
+    let over = found.len().saturating_sub(most);
+    found.sort();
+    for (_, path) in found.iter().take(over) {
+        drop(remove(path));
     }
 }
 
@@ -98,7 +103,7 @@ mod tests {
     #[test]
     fn what_is_kept_comes_back_and_what_is_broken_does_not() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::open(folder.path(), "vectors").unwrap();
+        let shelf = Shelf::open(folder.path(), "vectors", "k").unwrap();
         let key = *blake3::hash(b"norm").as_bytes();
         assert_eq!(shelf.get(&key), None);
         shelf.put(&key, b"content");
@@ -112,19 +117,27 @@ mod tests {
     #[test]
     fn a_shelf_is_bounded() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::open(folder.path(), "vectors").unwrap();
+        let shelf = Shelf::open(folder.path(), "vectors", "k").unwrap();
         for number in 0..5_u8 {
             shelf.put(&[number; 32], &[number]);
         }
-        thin(&shelf.dir, 3);
+        thin(&shelf.dir, "", 3, |path| fs::remove_file(path));
         assert_eq!(fs::read_dir(&shelf.dir).unwrap().count(), 3);
+        fs::create_dir(folder.path().join("mine")).unwrap();
+        for key in ["a", "b", "c", "d", "e"] {
+            Shelf::open(folder.path(), "cases", key).unwrap();
+        }
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let kept = left.iter().filter(|name| name.to_str().unwrap().starts_with("cases-")).count();
+        assert_eq!(kept, MOST_SHELVES);
+        assert!(["mine", "vectors-k"].iter().all(|name| left.iter().any(|one| one == name)), "{left:?}");
     }
 
     #[test]
     fn a_folder_that_cannot_be_made_keeps_nothing() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
-        assert!(Shelf::open(&folder.path().join("file"), "vectors").is_none());
+        assert!(Shelf::open(&folder.path().join("file"), "vectors", "k").is_none());
     }
 
     #[test]

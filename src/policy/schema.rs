@@ -205,7 +205,11 @@ fn change() -> Value {
             ),
             field("action", "What is done when it is at stake.", action()),
             field("threshold", "The probability from which it counts as at stake.", threshold()),
-            field("off", "It is not looked at.", json!({ "type": "boolean" })),
+            field(
+                "off",
+                "It is not looked at; false: it is, although an earlier layer switched it off.",
+                json!({ "type": "boolean" }),
+            ),
             field("lock", "Later layers may be stricter about it, never milder.", json!({ "type": "boolean" })),
             field("says", "In these languages, in other words.", in_languages(&[])),
             field("why", "In these languages, in other words.", in_languages(&[])),

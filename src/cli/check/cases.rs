@@ -17,6 +17,8 @@ use crate::policy::{Case, PolicySet, decide};
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Cases under way at once: enough to keep every thread at work.
 const AT_ONCE: usize = 16;
+/// The most norms of which one question's results are kept: more than there are, until packs have changed many times.
+const MOST_KEPT: usize = 4096;
 /// How much of a norm's key stands in a kept result.
 const KEY: usize = 16;
 
@@ -35,7 +37,7 @@ pub(in crate::cli) struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     pub(in crate::cli) fn new(classifier: &'a Classifier, caches: Option<&std::path::Path>) -> Self {
-        let shelf = caches.and_then(|dir| Shelf::open(dir, &format!("cases-{}", classifier.key())));
+        let shelf = caches.and_then(|dir| Shelf::open(dir, "cases", &classifier.key()));
         Self { classifier, shelf }
     }
 
@@ -81,6 +83,9 @@ impl<'a> Bench<'a> {
     fn keep(&self, key: &[u8; 32], mut all: Kept, threshold: f32, norms: &[Arc<Norm>], odds: &BTreeMap<NormId, f32>) {
         let Some(kept) = &self.shelf else { return };
         all.threshold = threshold;
+        if all.odds.len() + norms.len() > MOST_KEPT {
+            all.odds.clear();
+        }
         all.odds.extend(norms.iter().filter_map(|norm| Some((short(&norm_key(norm)), *odds.get(&norm.id)?))));
         kept.put(key, &all.write());
     }
