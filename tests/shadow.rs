@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use comity::domain::{Action, Ended, Mode, Outcome, Record, Scan};
+use comity::wire::chat::Inbound;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -53,11 +54,13 @@ fn request() -> impl Strategy<Value = Request> {
             Request { body, coding: packs.then_some("gzip"), action: Some(action) }
         },
     );
+    // Chance writes a sound body now and then, such as {"messages":[]}: that one is read, and is no case of this kind.
+    let broken = |text: &String| Inbound::read(Bytes::from(text.clone())).is_err();
     let unread = |body: Vec<u8>| Request { body, coding: None, action: None };
     prop_oneof![
         4 => chat,
         1 => vec(any::<u8>(), 0..600).prop_map(unread),
-        1 => "\\{\"messages\":\\[[\\[\\]{}\":,a-z0-9 ]{0,60}\\}?\\}".prop_map(move |text| unread(text.into_bytes())),
+        1 => "\\{\"messages\":\\[[\\[\\]{}\":,a-z0-9 ]{0,60}\\}?\\}".prop_filter("it cannot be read", broken).prop_map(move |text| unread(text.into_bytes())),
         1 => (vec(any::<u8>(), 0..200), select(vec!["gzip", "br", "zstd", "nonsense"]))
             .prop_map(|(body, coding)| Request { body, coding: Some(coding), action: None }),
     ]
