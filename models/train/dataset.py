@@ -1,4 +1,7 @@
-"""The training data: rows written by hand, and label distributions as the picture labeller would give them."""
+"""The training data: rows written for it, and label distributions as the picture labeller would give them.
+
+The rows stand in two forms: JSON lines, and blocks (README.md beside this file), which hold a norm, pairs of questions that differ in one thing, and answers.
+"""
 
 import glob
 import json
@@ -14,6 +17,9 @@ from features import MODELS
 DATA = os.path.join(MODELS, "train", "data")
 POLICIES = os.path.join(os.path.dirname(MODELS), "policies")
 NORM_KEYS = ("says", "see", "asks", "answers")
+KINDS = {"P": "positive", "Np": "negative-photo", "Nc": "negative-country", "Ni": "negative-intent", "Nk": "negative-counter", "Nt": "negative-plain"}
+HELD_OUT = ("04", "17", "20", "25")  # files of blocks that no model learns from: for calibration, thresholds and figures
+FLAGS = ("breaches", "aware", "educates", "helpful")
 
 
 @dataclass
@@ -24,7 +30,7 @@ class Data:
 
 
 def rows(pattern: str) -> list[dict]:
-    """All rows of the files; `source` says which set of files a row is from. One hand wrote each set."""
+    """All rows of the files; `source` says which set of files a row is from. Each has a manner of its own."""
     found = []
     for path in sorted(glob.glob(os.path.join(DATA, pattern))):
         with open(path, encoding="utf-8") as file:
@@ -38,18 +44,79 @@ def rows(pattern: str) -> list[dict]:
     return found
 
 
-def pack_norms() -> list[dict]:
-    """Norms of policy packs as they were when the shipped heads were trained: only what they say. Packs change every day; heads do not."""
-    with open(os.path.join(DATA, "pack-norms.jsonl"), encoding="utf-8") as file:
+class Block:
+    """One norm of a block file with its questions and answers."""
+
+    def __init__(self, head: str, source: str):
+        name, *rest = head.removeprefix("@ ").split("|")
+        self.id = name.split()[0]
+        self.source, self.norm, self.queries, self.answers = source, None, [], []
+        if rest:  # the norm stands here itself; the others are norms of packs
+            self.norm = {"id": self.id, "country": self.id[:2], "source": source, "domain": rest[0], "strength": rest[1]}
+        else:
+            self.id = "pack:" + self.id
+
+    def row(self, line: str) -> None:
+        first, rest = line.split("|", 1)
+        if first in ("S", "SEE", "ASKS", "ANSWERS"):
+            key = {"S": "says"}.get(first, first.lower())
+            self.norm[key] = rest.strip() if first == "S" else [part.strip() for part in rest.split(";") if part.strip()]
+            return
+        columns = [column.strip() for column in line.split("|")]
+        if len(columns) != 4:
+            raise ValueError(f"{len(columns)} columns instead of 4")
+        if first == "A":
+            _, language, flags, text = columns
+            if len(flags) != 4 or any(flag not in ("-", name[0]) for flag, name in zip(flags, FLAGS)):
+                raise ValueError(f"the flags are {flags}")
+            asked = self.queries[self.positive]
+            graded = {name: flag != "-" for name, flag in zip(FLAGS, flags)}
+            self.answers.append({**{k: asked[k] for k in ("group", "norm", "query", "picture", "source")}, "language": language, "answer": text, **graded})
+            return
+        kind, language, picture, text = columns
+        kind, _, country = kind.partition(":")
+        needed, picture = picture.startswith("*"), picture.lstrip("*").strip()
+        if KINDS[kind] == "positive":
+            self.positive = len(self.queries)
+        self.queries.append({
+            "group": f"{self.id}#{self.positive}", "norm": self.id, "country": country or self.id.removeprefix("pack:")[:2], "language": language,
+            "query": self.queries[self.positive]["query"] if text == "=" else text, "picture": [] if picture in ("", "-") else [picture.lstrip("~")],
+            "at_stake": KINDS[kind] == "positive", "kind": KINDS[kind], "needs_photo": needed, "source": self.source,
+        })
+
+
+def blocks() -> list[Block]:
+    """The blocks of `data/blocks`; each file has a manner of its own."""
+    found: list[Block] = []
+    for path in sorted(glob.glob(os.path.join(DATA, "blocks", "*.txt"))):
+        source = os.path.basename(path).removesuffix(".txt")
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(map(str.rstrip, file), 1):
+                try:
+                    if line.startswith("@ "):
+                        found.append(Block(line, source))
+                    elif line:
+                        found[-1].row(line)
+                except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+                    raise SystemExit(f"{path}:{number}: {error!r}") from None
+    return found
+
+
+def pack_norms(older: bool) -> list[dict]:
+    """Norms of policy packs as they were when the shipped models were trained: only what they say. Packs change every day; models do not."""
+    with open(os.path.join(DATA, "pack-norms-older.jsonl" if older else "pack-norms.jsonl"), encoding="utf-8") as file:
         return [json.loads(line) for line in file]
 
 
-def load(packs: bool = True) -> Data:
+def load(older: bool = False) -> Data:
+    """Everything, or only the older rows, from which the heads are trained."""
     data = Data()
-    for norm in rows("norms-*.jsonl") + (pack_norms() if packs else []):
+    written = [] if older else blocks()
+    own = [block.norm for block in written if block.norm]
+    for norm in rows("norms-*.jsonl") + own + pack_norms(older):
         data.norms[norm["id"]] = {"country": norm["country"], "source": norm.get("source"), **{key: norm.get(key) or [] for key in NORM_KEYS}}
-    data.queries = [q for q in rows("queries-*.jsonl") if q["norm"] in data.norms]
-    data.answers = [a for a in rows("answers-*.jsonl") if a["norm"] in data.norms]
+    data.queries = [q for q in rows("queries-*.jsonl") + [q for block in written for q in block.queries] if q["norm"] in data.norms]
+    data.answers = [a for a in rows("answers-*.jsonl") + [a for block in written for a in block.answers] if a["norm"] in data.norms]
     return data
 
 

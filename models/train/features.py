@@ -15,6 +15,7 @@ NORM_FEATURES = [
     "has_picture", "norm_has_see", "norm_has_asks", "see_match", "see_near", "label_norm", "label_query", "label_sure",
     "cue_query", "ask_query", "ask_scene", "points",
 ]
+PAIR_FEATURES = [*NORM_FEATURES, "query_norm", "scene_norm", "first_look"]
 ANSWER_FEATURES = ["has_picture", "see_match", "norm_has_answers", "answer_breach"]
 QUERY, PASSAGE = "query", "passage"
 
@@ -59,6 +60,7 @@ class Encoder:
         self.table = np.memmap(os.path.join(folder, "token-table.i4"), np.uint8, "r").reshape(-1, 192)
         self.scales = np.memmap(os.path.join(folder, "token-scales.f16"), "<f2", "r").reshape(-1, 12)
         self.known: dict[str, np.ndarray] = {}
+        self.tokens: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.cache = cache
         self.stamp = sha256(os.path.join(folder, "encoder-body.onnx"))
         if cache and os.path.exists(cache):
@@ -88,10 +90,24 @@ class Encoder:
         """The two outputs of the encoder, one after the other."""
         full = self.prefixes[prefix] + text.strip()
         if full not in self.known:
-            ids = np.array(self.tokenizer.encode(full).ids)
-            feed = {"token_embeddings": self.rows(ids)[None], "attention_mask": np.ones((1, len(ids)), np.int64)}
-            self.known[full] = np.concatenate([output[0] for output in self.body.run(["embedding", "middle"], feed)])
+            self.known[full] = np.concatenate([output[0] for output in self.run(full, ["embedding", "middle"])])
         return self.known[full]
+
+
+    def states(self, prefix: str, text: str) -> np.ndarray:
+        """The text's tokens half way, [T, 384], as the program keeps them: 8 bits, one step for each token."""
+        full = self.prefixes[prefix] + text.strip()
+        if full not in self.tokens:
+            embedding, middle, states = self.run(full, ["embedding", "middle", "states"])
+            self.known.setdefault(full, np.concatenate([embedding[0], middle[0]]))
+            steps = np.abs(states[0]).max(axis=1, keepdims=True) / np.float32(127)
+            self.tokens[full] = np.round(states[0] / np.maximum(steps, np.float32(1e-30))).astype(np.int8), steps
+        values, steps = self.tokens[full]
+        return values * steps
+
+    def run(self, full: str, outputs: list[str]) -> list[np.ndarray]:
+        ids = np.array(self.tokenizer.encode(full).ids)
+        return self.body.run(outputs, {"token_embeddings": self.rows(ids)[None], "attention_mask": np.ones((1, len(ids)), np.int64)})
 
 
 def singular(word: str) -> str:
@@ -213,6 +229,11 @@ def norm_evidence(turn: Turn, norm: Norm, centre: np.ndarray, lists: bool = True
         largest(near(turn.scene, ask, centre) for ask in asks),
         turn.points,
     ]
+
+
+def pair_evidence(turn: Turn, norm: Norm, centre: np.ndarray, lists: bool = True) -> list[float]:
+    """Section 9, without the last number: the pair model is trained without the norm head's word, which is weighed in afterwards."""
+    return [*norm_evidence(turn, norm, centre, lists), near(turn.query, norm.embedding, centre), near(turn.scene, norm.embedding, centre)]
 
 
 def answer_evidence(turn: Turn, norm: Norm, answer: np.ndarray, centre: np.ndarray, lists: bool = True) -> list[float]:

@@ -308,7 +308,7 @@ def main() -> None:
     arguments.add_argument("--curve", action="store_true")
     options = arguments.parse_args()
     start = time.time()
-    shop = Workshop(load(), options.cache)
+    shop = Workshop(load(older=True), options.cache)
     shop.encoder.save()
     train_norm_head(shop, options.out, options.curve)
     train_answer_head(shop, options.out)

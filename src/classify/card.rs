@@ -31,6 +31,10 @@ pub struct Card {
     pub passage_centre: Vec<f32>,
     /// The calibrated probability from which a norm counts as at stake.
     pub at_stake: f32,
+    /// The most norms that are read together with a question; 0: the first look decides.
+    pub shortlist: usize,
+    /// The probability at the first look from which a norm may be among them.
+    pub shortlisted: f32,
     /// The calibrated probability from which a piece of an answer counts as a breach.
     pub breach: f32,
 }
@@ -50,6 +54,8 @@ impl Default for Card {
             query_centre: Vec::new(),
             passage_centre: Vec::new(),
             at_stake: 0.5,
+            shortlist: 0,
+            shortlisted: 0.0,
             breach: 0.5,
         }
     }

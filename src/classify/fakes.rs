@@ -14,8 +14,9 @@ use crate::domain::{Domain, Message, Norm, Part, Picture, Role, Strength, Texts,
 use super::card::Card;
 use super::features::NormVectors;
 use super::labels::Labels;
-use super::model::{AnswerOdds, AnswerRows, Embedding, Model, ModelError, NormRows};
+use super::model::{AnswerOdds, AnswerRows, Embedding, Model, ModelError, NormRows, Pair};
 use super::picture::Pixels;
+use super::states::States;
 
 /// A norm that says `says`, with cues, asks and answers.
 pub(super) fn norm(id: &str, says: &str, [see, asks, answers]: [&[&str]; 3]) -> Arc<Norm> {
@@ -57,14 +58,26 @@ pub(super) fn soon() -> Instant {
 }
 
 /// A model whose answers can be worked out by hand, and which counts what it was asked.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Toy {
     pub(super) embedded: Arc<Heard>,
     pub(super) looked: Arc<AtomicUsize>,
+    /// Pairs that were read.
+    pub(super) paired: Arc<AtomicUsize>,
     /// A text that makes it panic.
     pub(super) fears: Option<&'static str>,
     /// How long a look takes.
     pub(super) pause: Duration,
+    /// What reading together makes of a probability.
+    pub(super) closer: f32,
+}
+
+impl Default for Toy {
+    /// It fears nothing, and reading together changes nothing.
+    fn default() -> Self {
+        let (embedded, looked, paired) = Default::default();
+        Self { embedded, looked, paired, fears: None, pause: Duration::ZERO, closer: 1.0 }
+    }
 }
 
 /// The texts that were embedded.
@@ -94,18 +107,26 @@ impl Model for Toy {
         Ok(if red { vec![0.9, 0.1] } else { vec![0.1, 0.9] })
     }
 
-    /// Two coordinates: how often the text says `clock`, and 1.
+    /// Two coordinates: how often the text says `clock`, and 1. One state: its length.
     fn embed(&mut self, text: &str) -> Result<Embedding, ModelError> {
         assert!(self.fears.is_none_or(|fear| !text.contains(fear)), "the model met what it fears");
         self.embedded.0.lock().unwrap().push(text.to_owned());
         #[expect(clippy::cast_precision_loss, reason = "a few")]
         let clocks = text.matches("clock").count() as f32;
-        Ok(Embedding { cut: text.contains("cut"), ..Embedding::of(vec![clocks, 1.0]) })
+        #[expect(clippy::cast_precision_loss, reason = "short texts")]
+        let states = States::of(&[text.len() as f32], 1);
+        Ok(Embedding { cut: text.contains("cut"), states, ..Embedding::of(vec![clocks, 1.0]) })
     }
 
     /// The evidence that the cues are seen.
     fn norms(&mut self, rows: &NormRows) -> Result<Vec<f32>, ModelError> {
         Ok(rows.rows.iter().map(|row| row.evidence[3]).collect())
+    }
+
+    /// The same, times `closer`.
+    fn pair(&mut self, pair: &Pair) -> Result<f32, ModelError> {
+        self.paired.fetch_add(1, Ordering::SeqCst);
+        Ok(pair.evidence[3] * self.closer)
     }
 
     /// A breach where the piece says `clock`; helpful by the picture.
@@ -120,6 +141,7 @@ impl Model for Toy {
             label_embeddings: vec![1.0, 1.0, 0.0, 1.0],
             languages: Some(vec![crate::domain::Language::ENGLISH]),
             at_stake: 0.6,
+            shortlist: 2,
             breach: 0.4,
             ..Card::default()
         })
@@ -128,6 +150,6 @@ impl Model for Toy {
 
 /// A norm's vectors by a model.
 pub(super) fn vectors(model: &mut dyn Model, card: &Card, norm: &Norm) -> Result<NormVectors, ModelError> {
-    let embedded = NormVectors::embeddings(model, card, norm)?;
+    let embedded = NormVectors::embedded(model, card, norm)?;
     Ok(NormVectors::of(card, norm, &embedded).unwrap())
 }

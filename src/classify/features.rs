@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::domain::{Evidence, Norm, NormId};
 
 use super::card::Card;
-use super::model::{Embedding, Model, ModelError};
+use super::model::{Embedding, Model, ModelError, Pair};
+use super::states::States;
 use super::words;
 
 /// The columns of evidence of the norm head, in their order.
@@ -25,6 +26,25 @@ pub const NORM_FEATURES: [&str; 12] = [
     "points",
 ];
 
+/// The columns of evidence of the pair model, in their order: those of the norm head, two cosines, and what the norm head says.
+pub const PAIR_FEATURES: [&str; 15] = [
+    "has_picture",
+    "norm_has_see",
+    "norm_has_asks",
+    "see_match",
+    "see_near",
+    "label_norm",
+    "label_query",
+    "label_sure",
+    "cue_query",
+    "ask_query",
+    "ask_scene",
+    "points",
+    "query_norm",
+    "scene_norm",
+    "first_look",
+];
+
 /// The columns of evidence of the answer head, in their order.
 pub const ANSWER_FEATURES: [&str; 4] = ["has_picture", "see_match", "norm_has_answers", "answer_breach"];
 
@@ -33,6 +53,33 @@ const MATCHES: f32 = 0.1;
 /// A question that says no more than that beside its pointing is short of content.
 const SHORT: usize = 12;
 
+/// A norm's texts as the encoder has them: what is dear to make and is kept from one start to the next.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct NormTexts {
+    /// The tokens of what it says.
+    states: States,
+    /// What it says, its cues, asks and answers.
+    embeddings: Vec<Arc<[f32]>>,
+}
+
+impl NormTexts {
+    /// As bytes, for the shelf.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.states.to_bytes();
+        bytes.extend(self.embeddings.iter().flat_map(|row| row.iter()).flat_map(|value| value.to_le_bytes()));
+        bytes
+    }
+
+    /// From such bytes, with rows of `width` numbers; `None` where they do not come out even.
+    pub(super) fn from_bytes(bytes: &[u8], width: usize) -> Option<Self> {
+        let (states, rest) = States::from_bytes(bytes, width)?;
+        let (numbers, rest) = rest.as_chunks::<4>();
+        let numbers: Vec<f32> = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let even = rest.is_empty() && width > 0 && numbers.len().is_multiple_of(width);
+        even.then(|| Self { states, embeddings: numbers.chunks(width).map(Arc::from).collect() })
+    }
+}
+
 /// Everything about a norm that does not depend on the turn.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct NormVectors {
@@ -40,6 +87,10 @@ pub(super) struct NormVectors {
     pub(super) id: NormId,
     /// The embedding of what it says.
     pub(super) says: Vec<f32>,
+    /// The tokens of what it says, half way through the encoder.
+    pub(super) states: States,
+    /// Where what it says lies, as seen from the centre of queries.
+    toward: Direction,
     asks: Vec<Direction>,
     cues: Vec<Direction>,
     breaches: Vec<Direction>,
@@ -49,12 +100,21 @@ pub(super) struct NormVectors {
 }
 
 impl NormVectors {
-    /// The embeddings of all texts of a norm, from which [`NormVectors::of`] makes the rest.
+    /// All texts of a norm as the encoder has them, from which [`NormVectors::of`] makes the rest.
     ///
     /// # Errors
     /// [`ModelError`] where the model fails.
-    pub(super) fn embeddings(model: &mut dyn Model, card: &Card, norm: &Norm) -> Result<Vec<Arc<[f32]>>, ModelError> {
-        Self::texts(card, norm).iter().map(|text| Ok(model.embed(text)?.values)).collect()
+    pub(super) fn embedded(model: &mut dyn Model, card: &Card, norm: &Norm) -> Result<NormTexts, ModelError> {
+        let mut states = States::default();
+        let mut embeddings = Vec::new();
+        for (at, text) in Self::texts(card, norm).iter().enumerate() {
+            let embedding = model.embed(text)?;
+            embeddings.push(embedding.values);
+            if at == 0 {
+                states = embedding.states;
+            }
+        }
+        Ok(NormTexts { states, embeddings })
     }
 
     /// What is embedded: what the norm says, its cues, asks and answers.
@@ -64,9 +124,9 @@ impl NormVectors {
         says.chain(queries).chain(norm.answers.iter().map(|text| card.passage(text))).collect()
     }
 
-    /// A norm's vectors from the embeddings of its texts; `None` where these are not as many as its texts.
-    pub(super) fn of(card: &Card, norm: &Norm, embedded: &[Arc<[f32]>]) -> Option<Self> {
-        let (says, rest) = embedded.split_first()?;
+    /// A norm's vectors from its texts as the encoder has them; `None` where these are not as many as its texts.
+    pub(super) fn of(card: &Card, norm: &Norm, texts: &NormTexts) -> Option<Self> {
+        let (says, rest) = texts.embeddings.split_first()?;
         let (cues, rest) = rest.split_at_checked(norm.see.len())?;
         let (asks, breaches) = rest.split_at_checked(norm.asks.len())?;
         if breaches.len() != norm.answers.len() {
@@ -82,14 +142,20 @@ impl NormVectors {
             breaches: toward(breaches, &card.passage_centre),
             fitting: card.labels.fitting(&norm.see),
             says: says.to_vec(),
+            states: texts.states.clone(),
+            toward: Direction::from(says, &card.query_centre),
         })
     }
 
     /// The room that it takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        let directions = self.asks.iter().chain(&self.cues).chain(&self.breaches).map(|one| one.0.len());
+        let directions =
+            [&self.toward].into_iter().chain(&self.asks).chain(&self.cues).chain(&self.breaches).map(|one| one.0.len());
         let standings = self.cue_standings.iter().map(Vec::len).sum::<usize>() + self.norm_standing.len();
-        4 * (self.says.len() + directions.sum::<usize>() + standings) + 8 * self.fitting.len() + size_of::<Self>()
+        4 * (self.says.len() + directions.sum::<usize>() + standings)
+            + self.states.bytes()
+            + 8 * self.fitting.len()
+            + size_of::<Self>()
     }
 
     /// How much of a picture the cues name, 0..=1.
@@ -148,6 +214,7 @@ fn largest(values: impl Iterator<Item = f32>) -> f32 {
 pub(super) struct Question {
     query: Direction,
     scene: Direction,
+    states: States,
     standing: Vec<f32>,
     pictures: Vec<Arc<[f32]>>,
     points: bool,
@@ -166,6 +233,7 @@ impl Question {
         Self {
             query: Direction::from(&query.values, &card.query_centre),
             scene: Direction::from(&scene.values, &card.query_centre),
+            states: scene.states.clone(),
             standing: if pictures.is_empty() { Vec::new() } else { card.standing(&query.values) },
             points: words::points(text),
             short: words::content(text) <= SHORT,
@@ -194,6 +262,17 @@ impl Question {
             self.scene.nearest(&norm.asks),
             flag(self.points),
         ]
+    }
+
+    /// The question beside a norm, for the pair model; `evidence` is the norm's row of [`Question::evidence`], `probability` what the norm head says.
+    pub(super) fn with(&self, norm: &NormVectors, evidence: [f32; 12], probability: f32) -> Pair {
+        let sure = probability.clamp(1e-6, 1.0 - 1e-6);
+        let more = [self.query.near(&norm.toward), self.scene.near(&norm.toward), (sure / (1.0 - sure)).ln()];
+        let mut all = [0.0; 15];
+        for (place, value) in all.iter_mut().zip(evidence.into_iter().chain(more)) {
+            *place = value;
+        }
+        Pair { scene: self.states.clone(), norm: norm.states.clone(), evidence: all }
     }
 
     /// What speaks for a norm.

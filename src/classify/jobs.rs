@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-use crate::domain::{Finding, Judgement, NormJudgement};
+use crate::domain::{Judgement, NormJudgement};
 
 use super::card::Card;
 use super::features::{NormVectors, Question};
 use super::loaded::rows;
-use super::model::{AnswerOdds, AnswerRow, AnswerRows, Embedding, Model, ModelError, NormRow, NormRows};
+use super::model::{AnswerOdds, AnswerRow, AnswerRows, Embedding, Model, ModelError, NormRow, NormRows, Pair};
 use super::payload;
 use super::picture::{self, PictureError, PictureLimits};
 
@@ -64,36 +64,47 @@ pub(super) fn embedded(model: &mut dyn Model, text: &str, spent: &Spent) -> Resu
     embedding
 }
 
-/// A job: holds a question against norms.
-pub(super) fn held_against(
+/// A job: a first look at a question and all norms in play. One probability for each norm, in their order.
+pub(super) fn first_look(
     model: &mut dyn Model,
     question: &Question,
     query: &Embedding,
     scene: &Embedding,
     norms: &[Arc<NormVectors>],
     spent: &Spent,
-) -> Result<Vec<Finding>, ModelError> {
+) -> Result<Vec<Glance>, ModelError> {
     let since = Instant::now();
-    let row = |norm: &Arc<NormVectors>| NormRow {
+    let evidence: Vec<[f32; 12]> = norms.iter().map(|norm| question.evidence(norm)).collect();
+    let row = |(norm, evidence): (&Arc<NormVectors>, &[f32; 12])| NormRow {
         id: norm.id.clone(),
         norm: norm.says.clone(),
-        evidence: question.evidence(norm),
+        evidence: *evidence,
     };
     let probabilities = model.norms(&NormRows {
         query: Arc::clone(&query.values),
         scene: Arc::clone(&scene.values),
         scene_middle: Arc::clone(&scene.middle),
-        rows: norms.iter().map(row).collect(),
+        rows: norms.iter().zip(&evidence).map(row).collect(),
     })?;
     Spent::add(&spent.infer, since);
     rows(probabilities.len(), norms.len())?;
-    let finding = |(norm, probability): (&Arc<NormVectors>, f32)| {
-        let (norm, evidence) = (norm.id.clone(), question.spoken_for(norm));
-        Ok(Finding { norm, probability: sound(probability)?, evidence })
-    };
-    let mut findings = norms.iter().zip(probabilities).map(finding).collect::<Result<Vec<_>, ModelError>>()?;
-    findings.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    Ok(findings)
+    let glance = |(probability, evidence)| Ok(Glance { probability: sound(probability)?, evidence });
+    probabilities.into_iter().zip(evidence).map(glance).collect()
+}
+
+/// What the first look says of one norm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Glance {
+    pub(super) probability: f32,
+    pub(super) evidence: [f32; 12],
+}
+
+/// A job: reads a question and a norm together.
+pub(super) fn read_together(model: &mut dyn Model, pair: &Pair, spent: &Spent) -> Result<f32, ModelError> {
+    let since = Instant::now();
+    let probability = model.pair(pair);
+    Spent::add(&spent.infer, since);
+    sound(probability?)
 }
 
 /// A job: judges a piece of an answer.

@@ -13,17 +13,19 @@ use crate::domain::{Finding, Judgement, Norm, Seen, Unavailable};
 use super::cache::{Cache, Key};
 use super::card::Card;
 use super::classifier::Gauges;
-use super::features::{Direction, NormVectors, Question, answer_evidence};
-use super::jobs::{Sight, Spent, embedded, held_against, judged, sight};
-use super::model::{AnswerRow, AnswerRows, Embedding, Model, ModelError};
+use super::features::{Direction, NormTexts, NormVectors, Question, answer_evidence};
+use super::jobs::{Glance, Sight, Spent, embedded, first_look, judged, read_together, sight};
+use super::model::{AnswerRow, AnswerRows, Embedding, Model, ModelError, Pair};
 use super::payload;
 use super::picture::{PictureError, PictureLimits};
 use super::plan::{Plan, Read};
 use super::pool::Pool;
-use super::shelf::{Shelf, from_bytes, to_bytes};
+use super::shelf::Shelf;
 
 /// The room for the norms of the packs in force: some 20 KB a norm, so this is a bound for thousands.
 const NORM_BYTES: u64 = 256 << 20;
+/// The room for pairs of a question and a norm that were read together: some hundred bytes a pair.
+const PAIR_BYTES: u64 = 4 << 20;
 /// How long a pack's norms may take to be embedded, all in all.
 const PREPARATION: Duration = Duration::from_mins(10);
 /// How long preparing waits when requests fill the queue.
@@ -45,6 +47,7 @@ pub(super) struct Live {
     limits: PictureLimits,
     pictures: Cache<Sight>,
     texts: Cache<Embedding>,
+    pairs: Cache<f32>,
     norms: Cache<Arc<NormVectors>>,
     /// Where the norms' embeddings outlive the program.
     shelf: Option<Shelf>,
@@ -60,6 +63,7 @@ impl Live {
             limits,
             pictures: Cache::new(cache_bytes / 2, &tasks, |sight| sight.as_ref().map_or(0, |shows| shows.len() * 4)),
             texts: Cache::new(cache_bytes / 2, &tasks, Embedding::bytes),
+            pairs: Cache::new(PAIR_BYTES, &tasks, |_| size_of::<f32>()),
             norms: Cache::new(NORM_BYTES, &tasks, |norm| norm.bytes()),
             shelf,
             tasks,
@@ -141,9 +145,54 @@ impl Live {
         let norms = self.norms(card, norms, deadline).await?;
         let question = Question::new(query_text, &query, &scene, pictures, card);
         let read = if query.cut { Read::Cut } else { Read::Whole };
-        let spent = Arc::clone(spent);
-        let job = move |model: &mut dyn Model| held_against(model, &question, &query, &scene, &norms, &spent);
-        Ok((self.pool.run(deadline, job).await?, read))
+        let (asked, told, in_play, spent_here) = (question.clone(), scene.clone(), norms.clone(), Arc::clone(spent));
+        let job = move |model: &mut dyn Model| first_look(model, &asked, &query, &told, &in_play, &spent_here);
+        let glances = self.pool.run(deadline, job).await?;
+        let probabilities = self.read_closely(card, &question, &norms, &glances, deadline, spent).await?;
+        let finding = |(norm, probability): (&Arc<NormVectors>, f32)| Finding {
+            norm: norm.id.clone(),
+            probability,
+            evidence: question.spoken_for(norm),
+        };
+        let mut findings: Vec<Finding> = norms.iter().zip(probabilities).map(finding).collect();
+        findings.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        Ok((findings, read))
+    }
+
+    /// Reads the likeliest norms together with the question, and returns the probabilities of all. One that was not read stays below those that were: the
+    /// first look alone cannot put it before them.
+    async fn read_closely(
+        &self,
+        card: &Arc<Card>,
+        question: &Question,
+        norms: &[Arc<NormVectors>],
+        glances: &[Glance],
+        deadline: Instant,
+        spent: &Arc<Spent>,
+    ) -> Result<Vec<f32>, Unavailable> {
+        let chosen = shortlist(card, glances);
+        let pairs = chosen.iter().filter_map(|&at| {
+            let (norm, glance) = (norms.get(at)?, glances.get(at)?);
+            Some(self.pair(question.with(norm, glance.evidence, glance.probability), deadline, spent))
+        });
+        let read = try_join_all(pairs).await?;
+        let least = read.iter().copied().fold(1.0, f32::min);
+        let mut probabilities: Vec<f32> = glances.iter().map(|glance| glance.probability.min(least)).collect();
+        for (at, read) in chosen.into_iter().zip(read) {
+            if let Some(probability) = probabilities.get_mut(at) {
+                *probability = read;
+            }
+        }
+        Ok(probabilities)
+    }
+
+    async fn pair(&self, pair: Pair, deadline: Instant, spent: &Arc<Spent>) -> Result<f32, Unavailable> {
+        let (key, pair) = (pair_key(&pair), Arc::new(pair));
+        let work = || {
+            let (pool, pair, spent) = (Arc::clone(&self.pool), Arc::clone(&pair), Arc::clone(spent));
+            async move { pool.run(deadline, move |model| read_together(model, &pair, &spent)).await }
+        };
+        self.pairs.get(key, deadline, work).await
     }
 
     pub(super) async fn judge(
@@ -264,10 +313,31 @@ impl Live {
             late: counts.late,
             busy: counts.busy,
             failed: counts.failed,
-            cache_entries: self.pictures.entries() + self.texts.entries() + self.norms.entries(),
-            cache_bytes: self.pictures.bytes() + self.texts.bytes() + self.norms.bytes(),
+            cache_entries: self.pictures.entries() + self.texts.entries() + self.pairs.entries() + self.norms.entries(),
+            cache_bytes: self.pictures.bytes() + self.texts.bytes() + self.pairs.bytes() + self.norms.bytes(),
         }
     }
+}
+
+/// The norms that are read together with the question: those with the highest probabilities at the first look, the earlier one of equals.
+fn shortlist(card: &Card, glances: &[Glance]) -> Vec<usize> {
+    let mut chosen: Vec<(usize, f32)> = glances.iter().map(|glance| glance.probability).enumerate().collect();
+    chosen.retain(|(_, probability)| *probability >= card.shortlisted);
+    chosen.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    chosen.truncate(card.shortlist);
+    chosen.into_iter().map(|(at, _)| at).collect()
+}
+
+/// A hash of all that a pair's probability is made from.
+fn pair_key(pair: &Pair) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    for states in [&pair.scene, &pair.norm] {
+        hasher.update(&states.to_bytes());
+    }
+    for value in pair.evidence {
+        hasher.update(&value.to_le_bytes());
+    }
+    *hasher.finalize().as_bytes()
 }
 
 /// A norm's vectors: from the shelf where they lie there, else from the model, and then they go there.
@@ -278,16 +348,16 @@ fn vectors(
     shelf: Option<&Shelf>,
     key: &Key,
 ) -> Result<NormVectors, ModelError> {
-    let kept = shelf.and_then(|shelf| from_bytes(&shelf.get(key)?, card.query_centre.len()));
-    if let Some(vectors) = kept.and_then(|embedded| NormVectors::of(card, norm, &embedded)) {
+    let kept = shelf.and_then(|shelf| NormTexts::from_bytes(&shelf.get(key)?, card.query_centre.len()));
+    if let Some(vectors) = kept.and_then(|texts| NormVectors::of(card, norm, &texts)) {
         return Ok(vectors);
     }
-    let embedded = NormVectors::embeddings(model, card, norm)?;
+    let texts = NormVectors::embedded(model, card, norm)?;
     if let Some(shelf) = shelf {
-        shelf.put(key, &to_bytes(&embedded));
+        shelf.put(key, &texts.to_bytes());
     }
-    let found = embedded.len();
-    NormVectors::of(card, norm, &embedded).ok_or(ModelError::Rows { found, expected: found })
+    NormVectors::of(card, norm, &texts)
+        .ok_or_else(|| ModelError::Other("a norm's texts were not all embedded".to_owned()))
 }
 
 /// A hash of everything of a norm that its vectors, and so the findings about it, are made from.

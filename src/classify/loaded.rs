@@ -1,4 +1,4 @@
-//! The shipped models: four verified bundles, and one set of sessions on them for each thread.
+//! The shipped models: five verified bundles, and one set of sessions on them for each thread.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use crate::domain::Language;
 use super::bundle::{Bundle, BundleError};
 use super::card::Card;
 use super::engine::{Engine, Graph};
-use super::features::{ANSWER_FEATURES, NORM_FEATURES};
+use super::features::{ANSWER_FEATURES, NORM_FEATURES, PAIR_FEATURES};
 use super::labels::{Labels, softmax};
-use super::model::{AnswerOdds, AnswerRows, Embedding, Model, ModelError, NormRows};
+use super::model::{AnswerOdds, AnswerRows, Embedding, Model, ModelError, NormRows, Pair};
 use super::network::{Network, NetworkError, Tensor};
 use super::options::OpenError;
 use super::picture::{Frame, Pixels};
+use super::states::States;
 use super::tokens::{TableShape, Tokens};
 
 #[derive(Deserialize)]
 struct TextFacts {
     input: TextInput,
-    languages: Option<Vec<Language>>,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +53,17 @@ struct HeadFacts<T> {
     encoder: Encoder,
 }
 
+/// What the pair model's bundle says beside what a head's says.
+#[derive(Deserialize)]
+struct Closer {
+    /// The most norms that it reads for one question.
+    shortlist: usize,
+    /// The norm head's probability from which a norm is read.
+    shortlisted: f32,
+    /// The languages in which it was found to work; none: all.
+    languages: Option<Vec<Language>>,
+}
+
 #[derive(Deserialize)]
 struct Encoder {
     text_encoder: String,
@@ -72,6 +83,7 @@ pub(super) struct Loaded {
     encoder: Graph,
     labeller: Graph,
     norm_head: Graph,
+    pair_model: Graph,
     answer_head: Graph,
 }
 
@@ -81,15 +93,19 @@ impl Loaded {
         Arc::clone(&self.card)
     }
 
-    /// Reads and verifies the four bundles in `models`.
+    /// Reads and verifies the five bundles in `models`.
     pub(super) fn open(models: &Path, engine: &Engine) -> Result<Self, OpenError> {
-        let [text, picture, norm, answer] = ["text-encoder", "picture-labels", "norm-head", "answer-head"]
-            .map(|kind| Bundle::open(&models.join(kind), kind));
-        let (text, picture, norm, answer) = (text?, picture?, norm?, answer?);
+        let [text, picture, norm, pair, answer] =
+            ["text-encoder", "picture-labels", "norm-head", "pair-model", "answer-head"]
+                .map(|kind| Bundle::open(&models.join(kind), kind));
+        let (text, picture, norm, pair, answer) = (text?, picture?, norm?, pair?, answer?);
         let facts: TextFacts = text.facts()?;
         let norm_facts: HeadFacts<f32> = norm.facts()?;
+        let pair_facts: HeadFacts<f32> = pair.facts()?;
+        let closer: Closer = pair.facts()?;
         let answer_facts: HeadFacts<AnswerThresholds> = answer.facts()?;
         fits(&norm, &norm_facts, &NORM_FEATURES, &text, &picture)?;
+        fits(&pair, &pair_facts, &PAIR_FEATURES, &text, &picture)?;
         fits(&answer, &answer_facts, &ANSWER_FEATURES, &text, &picture)?;
         let tokens = tokens(&text, &facts.input)?;
         let frame: PictureFacts = picture.facts()?;
@@ -100,9 +116,9 @@ impl Loaded {
         norm.measures("centre.f32", columns * 4)?;
         answer.measures("centre.f32", columns * 4)?;
         let card = Card {
-            hash: hash(&[&text, &picture, &norm, &answer]),
+            hash: hash(&[&text, &picture, &norm, &pair, &answer]),
             backend: engine.name(),
-            languages: facts.languages,
+            languages: closer.languages,
             query_prefix: facts.input.query_prefix,
             passage_prefix: facts.input.passage_prefix,
             frame: Frame { side: frame.input.image_size, crop: frame.input.crop_fraction },
@@ -110,7 +126,9 @@ impl Loaded {
             label_embeddings: halves(&norm.file("label-embeddings.f16")?),
             query_centre: singles(&norm.file("centre.f32")?),
             passage_centre: singles(&answer.file("centre.f32")?),
-            at_stake: norm_facts.threshold,
+            at_stake: pair_facts.threshold,
+            shortlist: closer.shortlist,
+            shortlisted: closer.shortlisted,
             breach: answer_facts.threshold.breaches,
         };
         Ok(Self {
@@ -119,6 +137,7 @@ impl Loaded {
             encoder: engine.load(&text.file("encoder-body.onnx")?)?,
             labeller: engine.load(&picture.file("picture-labels.onnx")?)?,
             norm_head: engine.load(&norm.file("norm-head.onnx")?)?,
+            pair_model: engine.load(&pair.file("pair-model.onnx")?)?,
             answer_head: engine.load(&answer.file("answer-head.onnx")?)?,
         })
     }
@@ -178,6 +197,7 @@ pub(super) struct OnnxModel {
     encoder: Box<dyn Network>,
     labeller: Box<dyn Network>,
     norm_head: Box<dyn Network>,
+    pair_model: Box<dyn Network>,
     answer_head: Box<dyn Network>,
 }
 
@@ -185,9 +205,10 @@ impl OnnxModel {
     /// Opens sessions for one more thread.
     pub(super) fn open(loaded: &Arc<Loaded>) -> Result<Self, NetworkError> {
         Ok(Self {
-            encoder: loaded.encoder.session(&["embedding", "middle"])?,
+            encoder: loaded.encoder.session(&["embedding", "middle", "states"])?,
             labeller: loaded.labeller.session(&["logits"])?,
             norm_head: loaded.norm_head.session(&["probability"])?,
+            pair_model: loaded.pair_model.session(&["probability"])?,
             answer_head: loaded.answer_head.session(&["breaches", "aware", "educates", "helpful"])?,
             loaded: Arc::clone(loaded),
         })
@@ -205,8 +226,9 @@ impl Model for OnnxModel {
     fn embed(&mut self, text: &str) -> Result<Embedding, ModelError> {
         let rows = self.loaded.tokens.rows(text)?;
         let inputs = [("token_embeddings", rows.embeddings), ("attention_mask", rows.mask)];
-        let [values, middle] = outputs(self.encoder.as_mut(), &inputs)?;
-        Ok(Embedding { values: values.into(), middle: middle.into(), cut: rows.cut })
+        let [values, middle, states] = outputs(self.encoder.as_mut(), &inputs)?;
+        let states = States::of(&states, values.len());
+        Ok(Embedding { values: values.into(), middle: middle.into(), states, cut: rows.cut })
     }
 
     fn norms(&mut self, rows: &NormRows) -> Result<Vec<f32>, ModelError> {
@@ -220,6 +242,16 @@ impl Model for OnnxModel {
         ];
         let [probabilities] = outputs(self.norm_head.as_mut(), &inputs)?;
         Ok(probabilities)
+    }
+
+    /// One pair at a time: the graph's 8 bits have one scale for a whole tensor, so a pair would come out differently beside others.
+    fn pair(&mut self, pair: &Pair) -> Result<f32, ModelError> {
+        let states = |states: &States| Tensor::floats(&[states.len(), states.columns()], states.rows());
+        let evidence = Tensor::floats(&[1, pair.evidence.len()], pair.evidence.to_vec());
+        let inputs = [("scene", states(&pair.scene)), ("norm", states(&pair.norm)), ("evidence", evidence)];
+        let [probability] = outputs(self.pair_model.as_mut(), &inputs)?;
+        rows(probability.len(), 1)?;
+        probability.first().copied().ok_or(ModelError::Rows { found: 0, expected: 1 })
     }
 
     fn answers(&mut self, rows: &AnswerRows) -> Result<Vec<AnswerOdds>, ModelError> {

@@ -80,6 +80,13 @@ fn gift_rows(model: &mut OnnxModel) -> (NormRows, AnswerRows) {
     (norms, answers)
 }
 
+/// The question about a gift beside the norm about clocks.
+fn gift_pair(model: &mut OnnxModel) -> Pair {
+    let (scene, norm) = (model.embed(TEXTS[0]).unwrap().states, model.embed(TEXTS[3]).unwrap().states);
+    assert!(scene.len() > 10 && norm.len() > 10 && scene.columns() == 384);
+    Pair { scene, norm, evidence: [0.5; 15] }
+}
+
 #[test]
 fn both_engines_say_the_same() {
     let Some(mut fast) = on(Backend::Ort) else { return };
@@ -96,6 +103,9 @@ fn both_engines_say_the_same() {
     for (a, b) in fast.norms(&norms).unwrap().iter().zip(built_in.norms(&norms).unwrap()) {
         assert!((a - b).abs() < 1e-4, "at stake: {a} and {b}");
     }
+    let pair = gift_pair(&mut fast);
+    let (a, b) = (fast.pair(&pair).unwrap(), built_in.pair(&pair).unwrap());
+    assert!((a - b).abs() < 0.02, "read together: {a} and {b}");
     for (a, b) in fast.answers(&answers).unwrap().iter().zip(built_in.answers(&answers).unwrap()) {
         let apart = [a.breaches - b.breaches, a.aware - b.aware, a.educates - b.educates, a.helpful - b.helpful];
         assert!(apart.iter().all(|apart| apart.abs() < 1e-4), "{a:?} and {b:?}");
@@ -139,6 +149,10 @@ fn heads_give_probabilities() {
     let probabilities = model.norms(&norms).unwrap();
     assert_eq!(probabilities.len(), 2);
     assert!(probabilities.iter().all(|p| (0.0..=1.0).contains(p)), "{probabilities:?}");
+    let pair = gift_pair(&mut model);
+    let read = model.pair(&pair).unwrap();
+    assert!((0.0..=1.0).contains(&read), "{read}");
+    assert!((read - model.pair(&pair).unwrap()).abs() < f32::EPSILON, "the same pair comes out the same");
     let odds = model.answers(&answers).unwrap();
     assert!(
         odds.iter()
@@ -161,7 +175,7 @@ fn place(from: &Path, to: &Path) {
 /// A copy of the bundles, in which one text of one `model.toml` is another.
 fn altered(bundle: &str, from: &str, to: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for kind in ["text-encoder", "picture-labels", "norm-head", "answer-head"] {
+    for kind in ["text-encoder", "picture-labels", "norm-head", "pair-model", "answer-head"] {
         let target = folder.path().join(kind);
         std::fs::create_dir(&target).unwrap();
         for entry in std::fs::read_dir(models().join(kind)).unwrap() {
@@ -189,6 +203,8 @@ fn refusal(models: &Path) -> String {
 fn bundles_that_do_not_belong_together_are_refused() {
     let features = altered("norm-head", "\"see_match\"", "\"see_more\"");
     assert!(refusal(features.path()).contains("features is `has_picture"), "{}", refusal(features.path()));
+    let columns = altered("pair-model", "\"first_look\"", "\"last_look\"");
+    assert!(refusal(columns.path()).contains("features is `has_picture"), "{}", refusal(columns.path()));
     let encoder = altered("answer-head", "text_encoder = \"", "text_encoder = \"0");
     assert!(refusal(encoder.path()).contains("encoder.text_encoder is `0"), "{}", refusal(encoder.path()));
     let kind = altered("picture-labels", "kind = \"picture-labels\"", "kind = \"objects\"");

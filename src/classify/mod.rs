@@ -28,20 +28,22 @@ mod picture;
 mod plan;
 mod pool;
 mod shelf;
+mod states;
 mod tokens;
 mod words;
 
 pub use bundle::BundleError;
 pub use card::Card;
 pub use classifier::{Classifier, Gauges};
-pub use features::{ANSWER_FEATURES, NORM_FEATURES};
+pub use features::{ANSWER_FEATURES, NORM_FEATURES, PAIR_FEATURES};
 pub use labels::Labels;
 pub use live::norm_key;
-pub use model::{AnswerOdds, AnswerRow, AnswerRows, Embedding, Model, ModelError, NormRow, NormRows};
+pub use model::{AnswerOdds, AnswerRow, AnswerRows, Embedding, Model, ModelError, NormRow, NormRows, Pair};
 pub use network::NetworkError;
 #[cfg(feature = "ort")]
 pub use onnx::RuntimeError;
 pub use options::{Backend, OpenError, Options, UnknownBackend};
 pub use picture::{Frame, PictureError, PictureLimits, Pixels};
 pub use shelf::Shelf;
+pub use states::States;
 pub use tokens::TokenError;

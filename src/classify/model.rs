@@ -7,6 +7,7 @@ use crate::domain::NormId;
 use super::card::Card;
 use super::network::NetworkError;
 use super::picture::Pixels;
+use super::states::States;
 use super::tokens::TokenError;
 
 /// A model that failed on one input. Nothing of the input is in the message.
@@ -38,6 +39,8 @@ pub struct Embedding {
     pub values: Arc<[f32]>,
     /// What the encoder makes of the text half way, which the heads read beside it.
     pub middle: Arc<[f32]>,
+    /// The text's tokens half way, from which the pair model goes on.
+    pub states: States,
     /// Whether the text was too long to be read to its end.
     pub cut: bool,
 }
@@ -46,12 +49,12 @@ impl Embedding {
     /// The embedding of a text that was read to its end by an encoder that gives nothing half way.
     #[must_use]
     pub fn of(values: Vec<f32>) -> Self {
-        Self { values: values.into(), middle: Arc::default(), cut: false }
+        Self { values: values.into(), middle: Arc::default(), states: States::default(), cut: false }
     }
 
     /// The room that it takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        4 * (self.values.len() + self.middle.len())
+        4 * (self.values.len() + self.middle.len()) + self.states.bytes()
     }
 }
 
@@ -77,6 +80,17 @@ pub struct NormRow {
     pub norm: Vec<f32>,
     /// The evidence, as `models/FEATURES.md` section 4 orders it.
     pub evidence: [f32; 12],
+}
+
+/// A question and a norm that are read together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pair {
+    /// The question with what its pictures show.
+    pub scene: States,
+    /// What the norm says.
+    pub norm: States,
+    /// The evidence, as `models/FEATURES.md` section 9 orders it.
+    pub evidence: [f32; 15],
 }
 
 /// A piece of an answer held against norms, one row each.
@@ -132,11 +146,19 @@ pub trait Model: Send {
     /// [`ModelError`] where the model fails.
     fn embed(&mut self, text: &str) -> Result<Embedding, ModelError>;
 
-    /// How likely each norm is at stake, 0..=1, in the order of the rows.
+    /// How likely each norm is at stake, 0..=1, in the order of the rows, by a first look that chooses the norms for [`Model::pair`].
     ///
     /// # Errors
     /// [`ModelError`] where the model fails.
     fn norms(&mut self, rows: &NormRows) -> Result<Vec<f32>, ModelError>;
+
+    /// How likely a norm is at stake, 0..=1, read together with the question. It is asked only where the card has a shortlist.
+    ///
+    /// # Errors
+    /// [`ModelError`] where the model fails, or has no such reading.
+    fn pair(&mut self, _pair: &Pair) -> Result<f32, ModelError> {
+        Err(ModelError::Other("this model reads no pairs".to_owned()))
+    }
 
     /// What a piece of an answer does to each norm, in the order of the rows.
     ///

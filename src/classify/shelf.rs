@@ -83,19 +83,6 @@ fn thin(dir: &Path, name: &str, most: usize, remove: impl Fn(&Path) -> std::io::
     }
 }
 
-/// Floating point numbers as bytes, little endian.
-pub(super) fn to_bytes(rows: &[std::sync::Arc<[f32]>]) -> Vec<u8> {
-    rows.iter().flat_map(|row| row.iter()).flat_map(|value| value.to_le_bytes()).collect()
-}
-
-/// Rows of `width` numbers from their bytes; `None` where they do not come out even.
-pub(super) fn from_bytes(bytes: &[u8], width: usize) -> Option<Vec<std::sync::Arc<[f32]>>> {
-    let (numbers, rest) = bytes.as_chunks::<4>();
-    let numbers: Vec<f32> = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    let even = rest.is_empty() && width > 0 && numbers.len().is_multiple_of(width);
-    even.then(|| numbers.chunks(width).map(std::sync::Arc::from).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,13 +125,5 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
         assert!(Shelf::open(&folder.path().join("file"), "vectors", "k").is_none());
-    }
-
-    #[test]
-    fn numbers_come_back_to_the_bit() {
-        let rows: Vec<std::sync::Arc<[f32]>> = vec![[1.5, -0.0].into(), [f32::MIN_POSITIVE, 3.25e-9].into()];
-        assert_eq!(from_bytes(&to_bytes(&rows), 2), Some(rows.clone()));
-        assert_eq!(from_bytes(&to_bytes(&rows), 3), None);
-        assert_eq!(from_bytes(&[0; 7], 1), None);
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::classify::Classifier;
-use crate::domain::{Country, Findings, Hint, JUDGE, Layers, Message, Part, Picture, Role, Turn, Verdict};
+use crate::domain::{Country, Hint, JUDGE, Layers, Message, Part, Picture, Role, Turn, Verdict};
 use crate::gateway::{Policies, Understood, look_at, understand};
 use crate::policy::PolicySet;
 use crate::wire::adjust::adjustments;
@@ -19,6 +19,7 @@ use crate::{policy, score};
 
 use super::open::{ModelArgs, sound_packs};
 use super::runtime;
+use super::told::told;
 
 /// A turn is explained however long it takes on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -123,51 +124,14 @@ async fn explain(
 }
 
 impl Explained {
-    fn findings(&self) -> Vec<Value> {
-        let Findings::Known { findings, .. } = &self.understood.reading.findings else { return Vec::new() };
-        let says =
-            |id| self.understood.policy.norms().iter().find(|norm| norm.id == id).map(|norm| norm.says.english());
-        findings
-            .iter()
-            .map(|finding| {
-                json!({
-                    "norm_id": finding.norm, "says": says(finding.norm.clone()),
-                    "probability": finding.probability, "evidence": finding.evidence,
-                })
-            })
-            .collect()
-    }
-
     fn json(&self) -> Value {
-        let Understood { context, reading, decision, .. } = &self.understood;
-        let norms: Vec<Value> = decision
-            .norms
-            .iter()
-            .map(|ruling| {
-                json!({
-                    "norm_id": ruling.norm.id, "probability": ruling.probability, "threshold": ruling.threshold,
-                    "action": ruling.action, "evidence": ruling.evidence,
-                })
-            })
-            .collect();
-        let unavailable = match &reading.findings {
-            Findings::Known { .. } => None,
-            Findings::Unknown(why) => Some(why),
-        };
-        let mut explained = json!({
-            "context": {
-                "places": context.places, "conflicts": context.conflicts, "language": context.language, "layers": context.layers,
-            },
-            "seen": reading.seen,
-            "coverage": reading.coverage,
-            "findings": self.findings(),
-            "unavailable": unavailable,
-            "decision": { "action": decision.action, "norms": norms, "trace": decision.trace },
-            "note": self.note,
-        });
-        if let (Some(verdict), Some(fields)) = (&self.verdict, explained.as_object_mut()) {
-            let scores = score::scores(&verdict.pieces, &self.understood.at_stake());
-            fields.insert("answer".into(), json!({ "verdict": verdict, "scores": scores, "judge": JUDGE }));
+        let mut explained = told(&self.understood);
+        if let Some(fields) = explained.as_object_mut() {
+            fields.insert("note".into(), json!(self.note));
+            if let Some(verdict) = &self.verdict {
+                let scores = score::scores(&verdict.pieces, &self.understood.at_stake());
+                fields.insert("answer".into(), json!({ "verdict": verdict, "scores": scores, "judge": JUDGE }));
+            }
         }
         explained
     }

@@ -3,10 +3,12 @@
 mod audit;
 mod check;
 mod demo;
+mod eval;
 mod explain;
 mod open;
 mod policy;
 mod serve;
+mod told;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -31,6 +33,8 @@ enum Command {
     Check(check::Args),
     /// Show each step of one turn: whose culture, what was found, what is done and why.
     Explain(explain::Args),
+    /// Measure the models on labelled questions.
+    Eval(eval::Args),
     /// Read the audit.
     Audit(audit::Args),
     /// Begin a pack, tune its thresholds, print its schema.
@@ -53,6 +57,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Policy(args) => policy::run(&args),
     };

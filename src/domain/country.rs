@@ -22,6 +22,17 @@ impl Country {
     pub fn name(&self) -> &'static str {
         rust_iso3166::from_alpha2(self.code()).map_or("", |country| country.name)
     }
+
+    /// The country with this English name, or with the only name that begins with it: `Japan`, `Iran`. `None` where none or several have.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let (all, name) = (rust_iso3166::ALL, name.trim().to_lowercase());
+        let exact = all.iter().find(|country| country.name.to_lowercase() == name);
+        let mut beginning =
+            all.iter().filter(|country| !name.is_empty() && country.name.to_lowercase().starts_with(&name));
+        let only = || beginning.next().filter(|_| beginning.next().is_none());
+        exact.or_else(only)?.alpha2.parse().ok()
+    }
 }
 
 /// The text is no assigned ISO 3166-1 alpha-2 code.
@@ -76,6 +87,16 @@ mod tests {
         let country: Country = " cn ".parse().unwrap();
         assert_eq!((country.code(), country.name()), ("CN", "China"));
         assert_eq!("NO".parse::<Country>().unwrap().to_string(), "NO");
+    }
+
+    #[test]
+    fn names_are_read_where_they_are_clear() {
+        for (name, code) in
+            [("japan", "JP"), ("Iran", "IR"), ("Niger", "NE"), ("Nigeria", "NG"), ("United States of America", "US")]
+        {
+            assert_eq!(Country::named(name).map(|country| country.to_string()).as_deref(), Some(code), "{name}");
+        }
+        assert_eq!([Country::named("United"), Country::named(""), Country::named("Atlantis")], [None; 3]);
     }
 
     #[test]

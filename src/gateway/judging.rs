@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use crate::classify::Classifier;
 use crate::context;
 use crate::domain::{
-    Context, Decision, Findings, GuardPlan, Hint, Norm, NormId, Outcome, Reading, Scores, StreamGuard, Turn, Verdict,
+    Context, Coverage, Decision, Findings, GuardPlan, Hint, Message, Norm, NormId, Outcome, Part, Reading, Role,
+    Scores, StreamGuard, Turn, Verdict,
 };
 use crate::guard::{Answer, Next, RepairRequest};
 use crate::policy::{self, Policy};
@@ -49,6 +50,26 @@ pub async fn understand(
     Understood { policies, query: turn.query(), context, policy, reading, decision }
 }
 
+/// The same for a question whose pictures are not at hand: `shows` names what they show.
+pub async fn understand_named(
+    classifier: &Classifier,
+    policies: Arc<Policies>,
+    query: &str,
+    shows: &[String],
+    hint: &Hint,
+    patience: Duration,
+) -> Understood {
+    let asked = Message { role: Some(Role::User), parts: vec![Part::Text(query.to_owned())] };
+    let context = context::resolve(hint, &Turn { messages: vec![asked] }, &policies.places);
+    let policy = policies.set.of(&context);
+    let deadline = tokio::time::Instant::now() + patience;
+    let findings = classifier.classify_named(query, shows, policy.norms(), deadline).await;
+    let decision = policy::decide(&policy, &context, &findings);
+    let coverage = shows.iter().map(|name| Coverage::unscanned(name, "known-by-name")).collect();
+    let reading = Reading { findings, seen: Vec::new(), coverage, decode_us: 0, infer_us: 0 };
+    Understood { policies, query: query.to_owned(), context, policy, reading, decision }
+}
+
 /// Judges a whole answer without changing it: what shadow does beside the traffic.
 pub async fn look_at(
     classifier: &Classifier,
@@ -57,6 +78,28 @@ pub async fn look_at(
     patience: Duration,
 ) -> Option<Verdict> {
     let plan = only_look(understood.plan()?);
+    Some(about(&understood.at_stake(), judge_by(classifier, understood, plan, text, patience).await))
+}
+
+/// Judges a whole answer by norms that are chosen, whether they are at stake or not: what measuring does.
+pub async fn judge_by_norms(
+    classifier: &Classifier,
+    understood: &Understood,
+    norms: Vec<Arc<Norm>>,
+    text: &str,
+    patience: Duration,
+) -> Verdict {
+    let plan = policy::plan(&understood.policy, &understood.context, &understood.decision);
+    judge_by(classifier, understood, only_look(GuardPlan { norms, ..plan }), text, patience).await
+}
+
+async fn judge_by(
+    classifier: &Classifier,
+    understood: &Understood,
+    plan: GuardPlan,
+    text: &str,
+    patience: Duration,
+) -> Verdict {
     let norms = plan.norms.clone();
     let mut answer = Answer::new(plan);
     answer.push(text);
@@ -72,7 +115,7 @@ pub async fn look_at(
             Next::Repair(_) => answer.give_up(),
             Next::Correct(_) | Next::Refuse(_) => answer.worded(""),
             Next::Release(_) | Next::Say(_) => {}
-            Next::Wait | Next::Done => return Some(about(&understood.at_stake(), answer.verdict())),
+            Next::Wait | Next::Done => return answer.verdict(),
         }
     }
 }

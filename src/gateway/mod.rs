@@ -24,7 +24,7 @@ mod stream;
 pub use admin::serve_admin;
 pub use app::{App, Limits, Parts, Policies, Refused, Settings};
 pub use body::Body;
-pub use judging::{Understood, look_at, understand};
+pub use judging::{Understood, judge_by_norms, look_at, understand, understand_named};
 pub use packs::{PacksError, read_packs};
 pub use reload::{Reload, keep_fresh, reload};
 pub use serve::{Shutdown, serve};

@@ -17,10 +17,6 @@ use crate::policy::{Case, PolicySet, decide};
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Cases under way at once: enough to keep every thread at work.
 const AT_ONCE: usize = 16;
-/// The most norms of which one question's results are kept: more than there are, until packs have changed many times.
-const MOST_KEPT: usize = 4096;
-/// How much of a norm's key stands in a kept result.
-const KEY: usize = 16;
 
 /// A question for the models, with the names of what its pictures show.
 #[derive(Debug, Clone, Copy)]
@@ -50,87 +46,73 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// How likely each norm is at stake, and the models' threshold. Of norms whose texts did not change since the last time, that of then is returned.
+    /// How likely each norm is at stake, and the models' threshold. What was said of the same question and the same norms the last time is returned: a norm's
+    /// probability hangs on the others in play, since only the likeliest are read closely.
     pub(in crate::cli) async fn findings(&self, asked: Asked<'_>, norms: &[Arc<Norm>]) -> anyhow::Result<Findings> {
-        let key = key(asked);
-        let kept = self.shelf.as_ref().and_then(|shelf| Kept::read(&shelf.get(&key)?)).unwrap_or_default();
-        let known = |norm: &Arc<Norm>| kept.odds.get(&short(&norm_key(norm))).copied();
-        let missing: Vec<Arc<Norm>> = norms.iter().filter(|norm| known(norm).is_none()).cloned().collect();
-        let (mut threshold, mut fresh) = (kept.threshold, BTreeMap::new());
-        if !missing.is_empty() {
-            let deadline = tokio::time::Instant::now() + PATIENCE;
-            let said = self.classifier.classify_named(asked.query, asked.picture, &missing, deadline).await;
-            let Findings::Known { findings, threshold: now } = said else {
-                anyhow::bail!(
-                    "the models could not read `{}`: {said:?}; try again, or with --backend rten",
-                    asked.query
-                );
-            };
-            threshold = now;
-            fresh = findings.into_iter().map(|finding| (finding.norm, finding.probability)).collect();
-            self.keep(&key, kept.clone(), threshold, &missing, &fresh);
-        }
-        let odds = |norm: &Arc<Norm>| fresh.get(&norm.id).copied().or_else(|| known(norm));
-        let finding = |norm: &Arc<Norm>| {
-            let probability = odds(norm)?;
-            Some(Finding { norm: norm.id.clone(), probability, evidence: Evidence::Query })
+        let key = key(asked, norms);
+        let kept = self.shelf.as_ref().and_then(|shelf| Kept::read(&shelf.get(&key)?, norms.len()));
+        let Kept { threshold, odds } = match kept {
+            Some(kept) => kept,
+            None => self.ask(asked, norms, &key).await?,
         };
-        let mut findings: Vec<Finding> = norms.iter().filter_map(finding).collect();
+        let finding = |(norm, probability): (&Arc<Norm>, f32)| Finding {
+            norm: norm.id.clone(),
+            probability,
+            evidence: Evidence::Query,
+        };
+        let mut findings: Vec<Finding> = norms.iter().zip(odds).map(finding).collect();
         findings.sort_by(|a, b| b.probability.total_cmp(&a.probability));
         Ok(Findings::Known { findings, threshold })
     }
 
-    fn keep(&self, key: &[u8; 32], mut all: Kept, threshold: f32, norms: &[Arc<Norm>], odds: &BTreeMap<NormId, f32>) {
-        let Some(kept) = &self.shelf else { return };
-        all.threshold = threshold;
-        if all.odds.len() + norms.len() > MOST_KEPT {
-            all.odds.clear();
+    async fn ask(&self, asked: Asked<'_>, norms: &[Arc<Norm>], key: &[u8; 32]) -> anyhow::Result<Kept> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let said = self.classifier.classify_named(asked.query, asked.picture, norms, deadline).await;
+        let Findings::Known { findings, threshold } = said else {
+            anyhow::bail!("the models could not read `{}`: {said:?}; try again, or with --backend rten", asked.query);
+        };
+        let said: BTreeMap<NormId, f32> =
+            findings.into_iter().map(|finding| (finding.norm, finding.probability)).collect();
+        let odds = norms.iter().map(|norm| said.get(&norm.id).copied().unwrap_or_default()).collect();
+        let kept = Kept { threshold, odds };
+        if let Some(shelf) = &self.shelf {
+            shelf.put(key, &kept.write());
         }
-        all.odds.extend(norms.iter().filter_map(|norm| Some((short(&norm_key(norm)), *odds.get(&norm.id)?))));
-        kept.put(key, &all.write());
+        Ok(kept)
     }
 }
 
-fn key(asked: Asked<'_>) -> [u8; 32] {
+fn key(asked: Asked<'_>, norms: &[Arc<Norm>]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     for text in std::iter::once(asked.query).chain(asked.picture.iter().map(String::as_str)) {
         hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
     }
+    hasher.update(&[0]);
+    for norm in norms {
+        hasher.update(&norm_key(norm));
+    }
     *hasher.finalize().as_bytes()
 }
 
-fn short(key: &[u8; 32]) -> [u8; KEY] {
-    let mut short = [0; KEY];
-    short.copy_from_slice(key.split_at(KEY).0);
-    short
-}
-
-/// What was said of one question, norm by norm.
+/// What was said of one question, one probability for each norm.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Kept {
     threshold: f32,
-    odds: BTreeMap<[u8; KEY], f32>,
+    odds: Vec<f32>,
 }
 
 impl Kept {
-    fn read(bytes: &[u8]) -> Option<Self> {
+    fn read(bytes: &[u8], norms: usize) -> Option<Self> {
         let (threshold, rest) = bytes.split_first_chunk::<4>()?;
-        let (rows, rest) = rest.as_chunks::<{ KEY + 4 }>();
-        let row = |row: &[u8; KEY + 4]| {
-            let (key, odds) = (row.first_chunk::<KEY>()?, row.last_chunk::<4>()?);
-            Some((*key, f32::from_le_bytes(*odds)))
-        };
-        let odds = rows.iter().map(row).collect::<Option<_>>()?;
-        rest.is_empty().then(|| Self { threshold: f32::from_le_bytes(*threshold), odds })
+        let (odds, rest) = rest.as_chunks::<4>();
+        let odds: Vec<f32> = odds.iter().map(|odds| f32::from_le_bytes(*odds)).collect();
+        let whole = rest.is_empty() && odds.len() == norms;
+        whole.then(|| Self { threshold: f32::from_le_bytes(*threshold), odds })
     }
 
     fn write(&self) -> Vec<u8> {
-        let mut bytes = self.threshold.to_le_bytes().to_vec();
-        for (key, odds) in &self.odds {
-            bytes.extend_from_slice(key);
-            bytes.extend_from_slice(&odds.to_le_bytes());
-        }
-        bytes
+        let numbers = std::iter::once(&self.threshold).chain(&self.odds);
+        numbers.flat_map(|number| number.to_le_bytes()).collect()
     }
 }
 
@@ -200,11 +182,11 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_a_question_comes_back() {
-        let odds = BTreeMap::from([([1; KEY], 0.25), ([2; KEY], 0.5)]);
-        let kept = Kept { threshold: 0.4, odds };
-        assert_eq!(Kept::read(&kept.write()), Some(kept.clone()));
+        let kept = Kept { threshold: 0.4, odds: vec![0.25, 0.5] };
+        assert_eq!(Kept::read(&kept.write(), 2), Some(kept.clone()));
+        assert_eq!(Kept::read(&kept.write(), 3), None);
         let cut = kept.write();
-        assert_eq!(Kept::read(cut.get(..cut.len() - 1).unwrap()), None);
-        assert_eq!(Kept::read(&[]), None);
+        assert_eq!(Kept::read(cut.get(..cut.len() - 1).unwrap(), 2), None);
+        assert_eq!(Kept::read(&[], 0), None);
     }
 }

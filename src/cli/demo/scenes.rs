@@ -117,7 +117,7 @@ pub(super) static SCENES: &[Scene] = &[
     },
     Scene {
         title: "Japan, a wedding, in Spanish",
-        query: "A mi compañera de Kioto le regalo esto por su boda el sábado. ¿Cómo lo envuelvo?",
+        query: "Mi compañera de Kioto se casa el sábado y le regalo este cuchillo. ¿Qué papel y qué lazo le pongo?",
         picture: Some(&KNIFE),
         stream: false,
         shadow: false,
@@ -154,7 +154,7 @@ pub(super) static SCENES: &[Scene] = &[
     },
     Scene {
         title: "Thailand, a host's child, in German",
-        query: "Bei meiner Gastfamilie in Bangkok möchte ich dem kleinen Sohn zum Dank über den Kopf streicheln. Welches Geschenk passt dazu?",
+        query: "In Bangkok will ich dem Kind meiner Gastfamilie zum Dank den Kopf streicheln. Welches Geschenk passt dazu?",
         picture: None,
         stream: false,
         shadow: false,
