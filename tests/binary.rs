@@ -286,6 +286,7 @@ fn questions_are_measured() {
         "{}",
         stderr(&output)
     );
+    assert!(serde_json::from_slice::<serde_json::Value>(&output.stdout).is_ok(), "the report is there all the same");
 }
 
 /// A folder that looks like the models', with links to their files, but for one, in which a byte is another.

@@ -26,24 +26,8 @@ pub const NORM_FEATURES: [&str; 12] = [
     "points",
 ];
 
-/// The columns of evidence of the pair model, in their order: those of the norm head, two cosines, and what the norm head says.
-pub const PAIR_FEATURES: [&str; 15] = [
-    "has_picture",
-    "norm_has_see",
-    "norm_has_asks",
-    "see_match",
-    "see_near",
-    "label_norm",
-    "label_query",
-    "label_sure",
-    "cue_query",
-    "ask_query",
-    "ask_scene",
-    "points",
-    "query_norm",
-    "scene_norm",
-    "first_look",
-];
+/// The columns of evidence that the pair model reads behind those of the norm head, in their order.
+pub const PAIR_FEATURES: [&str; 3] = ["query_norm", "scene_norm", "first_look"];
 
 /// The columns of evidence of the answer head, in their order.
 pub const ANSWER_FEATURES: [&str; 4] = ["has_picture", "see_match", "norm_has_answers", "answer_breach"];
@@ -264,7 +248,8 @@ impl Question {
         ]
     }
 
-    /// The question beside a norm, for the pair model; `evidence` is the norm's row of [`Question::evidence`], `probability` what the norm head says.
+    /// The question beside a norm, for the pair model: `evidence` is the norm's row of [`Question::evidence`], to which [`PAIR_FEATURES`] are added, and
+    /// `probability` what the norm head says.
     pub(super) fn with(&self, norm: &NormVectors, evidence: [f32; 12], probability: f32) -> Pair {
         let sure = probability.clamp(1e-6, 1.0 - 1e-6);
         let more = [self.query.near(&norm.toward), self.scene.near(&norm.toward), (sure / (1.0 - sure)).ln()];

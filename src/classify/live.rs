@@ -143,10 +143,10 @@ impl Live {
         let scene = card.labels.scene(query_text.trim(), pictures.iter().map(AsRef::as_ref));
         let scene = self.embed(card.query(&scene), deadline, spent).await?;
         let norms = self.norms(card, norms, deadline).await?;
-        let question = Question::new(query_text, &query, &scene, pictures, card);
+        let question = Arc::new(Question::new(query_text, &query, &scene, pictures, card));
         let read = if query.cut { Read::Cut } else { Read::Whole };
-        let (asked, told, in_play, spent_here) = (question.clone(), scene.clone(), norms.clone(), Arc::clone(spent));
-        let job = move |model: &mut dyn Model| first_look(model, &asked, &query, &told, &in_play, &spent_here);
+        let (asked, in_play, spent_here) = (Arc::clone(&question), norms.clone(), Arc::clone(spent));
+        let job = move |model: &mut dyn Model| first_look(model, &asked, &query, &scene, &in_play, &spent_here);
         let glances = self.pool.run(deadline, job).await?;
         let probabilities = self.read_closely(card, &question, &norms, &glances, deadline, spent).await?;
         let finding = |(norm, probability): (&Arc<NormVectors>, f32)| Finding {
@@ -331,9 +331,7 @@ fn shortlist(card: &Card, glances: &[Glance]) -> Vec<usize> {
 /// A hash of all that a pair's probability is made from.
 fn pair_key(pair: &Pair) -> Key {
     let mut hasher = blake3::Hasher::new();
-    for states in [&pair.scene, &pair.norm] {
-        hasher.update(&states.to_bytes());
-    }
+    hasher.update(pair.scene.key()).update(pair.norm.key());
     for value in pair.evidence {
         hasher.update(&value.to_le_bytes());
     }

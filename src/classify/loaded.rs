@@ -105,7 +105,7 @@ impl Loaded {
         let closer: Closer = pair.facts()?;
         let answer_facts: HeadFacts<AnswerThresholds> = answer.facts()?;
         fits(&norm, &norm_facts, &NORM_FEATURES, &text, &picture)?;
-        fits(&pair, &pair_facts, &PAIR_FEATURES, &text, &picture)?;
+        fits(&pair, &pair_facts, &[&NORM_FEATURES[..], &PAIR_FEATURES].concat(), &text, &picture)?;
         fits(&answer, &answer_facts, &ANSWER_FEATURES, &text, &picture)?;
         let tokens = tokens(&text, &facts.input)?;
         let frame: PictureFacts = picture.facts()?;

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use super::cache::Key;
+
 /// The states of a text's tokens, one row each. Of every row the largest value is 127 steps, so a value is off by less than half a percent of that.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct States {
     columns: usize,
     steps: Arc<[f32]>,
     values: Arc<[i8]>,
+    /// A hash of the rest, made once: a pair is looked up by it at every request.
+    key: Key,
 }
 
 impl States {
@@ -24,7 +28,18 @@ impl States {
             step
         };
         let steps: Vec<f32> = rows.map(step).collect();
-        Self { columns, steps: steps.into(), values: values.into() }
+        Self::with(columns, steps.into(), values.into())
+    }
+
+    fn with(columns: usize, steps: Arc<[f32]>, values: Arc<[i8]>) -> Self {
+        let mut states = Self { columns, steps, values, key: Key::default() };
+        states.key = *blake3::hash(&states.to_bytes()).as_bytes();
+        states
+    }
+
+    /// A hash of the states.
+    pub(super) fn key(&self) -> &Key {
+        &self.key
     }
 
     /// How many tokens there are.
@@ -74,7 +89,7 @@ impl States {
         let (values, rest) = rest.split_at_checked(count.checked_mul(columns)?)?;
         let steps = steps.as_chunks::<4>().0.iter().map(|step| f32::from_le_bytes(*step)).collect();
         let values = values.iter().map(|value| value.cast_signed()).collect();
-        Some((Self { columns, steps, values }, rest))
+        Some((Self::with(columns, steps, values), rest))
     }
 }
 

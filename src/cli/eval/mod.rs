@@ -85,10 +85,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(mut file) = rows {
         file.flush()?;
     }
+    // The report comes first: a bound that names no figure must not cost a run of many minutes.
+    report.write(&mut std::io::stdout().lock(), args.format)?;
     let missed = report.missed(&args.at_least, &args.at_most)?;
-    let mut out = std::io::stdout().lock();
-    report.write(&mut out, args.format)?;
-    drop(out);
     for bound in &missed {
         writeln!(std::io::stderr(), "comity: {bound}")?;
     }
