@@ -22,9 +22,10 @@ from sklearn.metrics import roc_auc_score
 import bundle
 import features
 import measure
-from dataset import Data, Labeller, load
-from features import MODELS, PASSAGE, QUERY, Encoder, Labels, Norm, Turn, near
+from dataset import Data, load
+from features import MODELS, PASSAGE, QUERY, Turn
 from forms import ANSWER_HEAD, NORM_HEAD, Fitted, Form, design, export, fit, platt
+from shop import Shop
 
 ALARMS = 0.08        # the share of harmless questions that may be flagged
 # The share of harmless answers that may be called a breach. It may be larger: an answer is judged only where a norm is at stake, and an alarm costs one more
@@ -32,7 +33,6 @@ ALARMS = 0.08        # the share of harmless questions that may be flagged
 ANSWER_ALARMS = 0.15
 SAMPLES = 3          # label distributions drawn for each question with a picture
 OTHER = 0.5          # weight of a norm of the same country that the question is not about
-SAME_CUSTOM = 0.5    # two norms of a country nearer than this may say the same; none is a negative for the other
 
 NORM_FORMS = [
     Form("cosines and evidence, logistic", ("cosines", "evidence")),
@@ -70,14 +70,11 @@ class Pairs:
         return Pairs(**{name: pick(value) for name, value in vars(self).items()})
 
 
-class Workshop:
-    """Everything that both heads share: data, embeddings, centres, folds."""
+class Workshop(Shop):
+    """Everything that both heads share: centres and folds, too."""
 
     def __init__(self, data: Data, cache: str | None):
-        self.data, self.encoder = data, Encoder(cache)
-        self.labels = Labels(self.encoder)
-        self.labeller = Labeller(self.labels.names)
-        self.norms = {k: Norm(n["says"], n["see"], n["asks"], n["answers"], self.encoder, self.labels) for k, n in data.norms.items()}
+        super().__init__(data, cache)
         queries = [q["query"] for q in data.queries]
         answers = [a["answer"] for a in data.answers]
         encode = self.encoder
@@ -89,15 +86,9 @@ class Workshop:
             "answer_middle": np.mean([encode.middle(PASSAGE, a) for a in answers], axis=0),
         }
         self.fold_of = {source: k for k, source in enumerate(sorted({row["source"] for row in data.queries + data.answers}))}
-        self.here = collections.defaultdict(list)
-        for name, norm in data.norms.items():
-            self.here[norm["country"]].append(name)
 
-    def country(self, norm: str) -> str:
-        return self.data.norms[norm]["country"]
-
-    def distinct(self, norm: str, other: str) -> bool:
-        return near(self.norms[norm].embedding, self.norms[other].embedding, self.centres["norm"]) < SAME_CUSTOM
+    def others(self, norm: str, country: str) -> list[str]:
+        return [n for n in self.here[country] if n != norm and self.distinct(norm, n, self.centres["norm"])]
 
     def turn(self, query: str, picture: list[str] | None, random: np.random.Generator) -> Turn:
         sampled = [self.labeller.sample(name, random) for name in picture or []]
@@ -129,7 +120,7 @@ def norm_pairs(shop: Workshop) -> Pairs:
     """Each question with its own norm, and with the other norms of the country where it is set."""
     rows, random = Rows(), np.random.default_rng(1)
     for item, q in enumerate(shop.data.queries):
-        others = [n for n in shop.here[q["country"]] if n != q["norm"] and shop.distinct(q["norm"], n)]
+        others = shop.others(q["norm"], q["country"])
         samples = SAMPLES if q["picture"] else 1
         for sample in range(samples):
             turn = shop.turn(q["query"], q["picture"], random)
@@ -152,8 +143,7 @@ def answer_pairs(shop: Workshop) -> Pairs:
     """Each answer with its own norm, and with one other norm of the country, which it neither breaches nor explains."""
     rows, random = Rows(), np.random.default_rng(2)
     for item, a in enumerate(shop.data.answers):
-        country = shop.country(a["norm"])
-        others = [n for n in shop.here[country] if n != a["norm"] and shop.distinct(a["norm"], n)]
+        others = shop.others(a["norm"], shop.country(a["norm"]))
         turn = shop.turn(a["query"], a["picture"], random)
         answer, middle = shop.encoder(PASSAGE, a["answer"]), shop.encoder.middle(PASSAGE, a["answer"])
         for name in [a["norm"], *([others[random.integers(len(others))]] if others else [])]:
