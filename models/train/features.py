@@ -40,23 +40,23 @@ def sha256(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def session(path: str) -> ort.InferenceSession:
+def session(path: str, threads: int = 1) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 class Encoder:
-    """The text-encoder bundle, one text at a time; `cache` names a file that keeps embeddings between runs."""
+    """The text-encoder bundle, one text at a time; `cache` names a file that keeps embeddings and states between runs."""
 
-    def __init__(self, cache: str | None = None):
+    def __init__(self, cache: str | None = None, threads: int = 1):
         folder = os.path.join(MODELS, "text-encoder")
         with open(os.path.join(folder, "model.toml"), "rb") as file:
             bundle = tomllib.load(file)
         self.prefixes = {QUERY: bundle["input"]["query_prefix"], PASSAGE: bundle["input"]["passage_prefix"]}
         self.tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
         self.tokenizer.enable_truncation(bundle["input"]["max_tokens"])
-        self.body = session(os.path.join(folder, "encoder-body.onnx"))
+        self.body = session(os.path.join(folder, "encoder-body.onnx"), threads)
         self.table = np.memmap(os.path.join(folder, "token-table.i4"), np.uint8, "r").reshape(-1, 192)
         self.scales = np.memmap(os.path.join(folder, "token-scales.f16"), "<f2", "r").reshape(-1, 12)
         self.known: dict[str, np.ndarray] = {}
@@ -67,11 +67,17 @@ class Encoder:
             with np.load(cache, allow_pickle=False) as kept:
                 if str(kept["stamp"]) == self.stamp:
                     self.known = dict(zip(kept["texts"].tolist(), kept["embeddings"]))
+                    ends = np.cumsum(kept["lengths"])[:-1]
+                    states = zip(np.split(kept["values"], ends), np.split(kept["steps"], ends))
+                    self.tokens = dict(zip(kept["read"].tolist(), states))
 
     def save(self) -> None:
         if self.cache and self.known:
             texts, embeddings = list(self.known), np.stack(list(self.known.values()))
-            np.savez(self.cache, stamp=self.stamp, texts=np.array(texts), embeddings=embeddings)
+            values, steps = ([text[part] for text in self.tokens.values()] for part in (0, 1))
+            rows = lambda parts, width, kind: np.concatenate(parts) if parts else np.empty((0, width), kind)
+            kept = {"values": rows(values, 384, np.int8), "steps": rows(steps, 1, np.float32), "lengths": np.array([len(text) for text in values], np.int64)}
+            np.savez(self.cache, stamp=self.stamp, texts=np.array(texts), embeddings=embeddings, read=np.array(list(self.tokens), np.str_), **kept)
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
         packed = self.table[ids]
@@ -92,7 +98,6 @@ class Encoder:
         if full not in self.known:
             self.known[full] = np.concatenate([output[0] for output in self.run(full, ["embedding", "middle"])])
         return self.known[full]
-
 
     def states(self, prefix: str, text: str) -> np.ndarray:
         """The text's tokens half way, [T, 384], as the program keeps them: 8 bits, one step for each token."""

@@ -142,7 +142,7 @@ class Workshop(Shop):
     """The centre that the program takes, and the examples."""
 
     def __init__(self, data: Data, cache: str | None):
-        super().__init__(data, cache)
+        super().__init__(data, cache, threads=2)
         self.centre = np.fromfile(os.path.join(MODELS, "norm-head", "centre.f32"), "<f4")
 
     def pictures(self, row: dict, draw: np.random.Generator) -> tuple[list[np.ndarray], list[str]]:
@@ -170,12 +170,13 @@ class Workshop(Shop):
                 continue
             for _ in range(SAMPLES if row["picture"] else 1):
                 pictures, unknown = self.pictures(row, draw)
-                turn = Turn(row["query"], pictures, self.encoder, self.labels)
                 scene = scene_text(row["query"], self.labels.names, pictures)
+                self.encoder.states(QUERY, scene)
+                turn = Turn(row["query"], pictures, self.encoder, self.labels)
                 if unknown and draw.random() < 0.5:  # a detector, or a better labeller, may know the thing
                     scene = f"{row['query'].strip()} (in the photo: {', '.join(unknown)})"
+                    self.encoder.states(QUERY, scene)
                     turn.scene = self.encoder(QUERY, scene)
-                self.encoder.states(QUERY, scene)
                 nearness = [near(turn.scene, self.norms[n].embedding, self.centre) + max((near(turn.scene, a, self.centre) for a in self.norms[n].asks), default=0.0) for n in others]
                 order = np.argsort(-np.array(nearness), kind="stable")
                 found.append(Example(number, row, turn, scene, home, [others[i] for i in order]))
@@ -279,7 +280,7 @@ def train(shop: Workshop, reader: Reader, examples: list[Example], epochs: float
             smooth += 0.02 * (loss.item() - smooth)
             if done % 100 == 0:
                 print(f"  step {done} of {total}, loss {smooth / (1 - 0.98**done):.3f}, {time.time() - start:.0f} s", flush=True)
-            if each and done % 1000 == 0:
+            if each and done % 2000 == 0:
                 each()
 
 
@@ -472,7 +473,7 @@ def write(shop: Workshop, reader: Reader, learned: list[Example], kept: list[Exa
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--epochs", type=float, default=3)
+    arguments.add_argument("--epochs", type=float, default=2)
     arguments.add_argument("--out", default=MODELS)
     arguments.add_argument("--cache")
     arguments.add_argument("--state", help="keep the trained weights in this file, or read them from it")

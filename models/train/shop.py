@@ -9,8 +9,8 @@ SAME_CUSTOM = 0.5  # two norms of a country nearer than this may say the same; n
 
 
 class Shop:
-    def __init__(self, data: Data, cache: str | None):
-        self.data, self.encoder = data, Encoder(cache)
+    def __init__(self, data: Data, cache: str | None, threads: int = 1):
+        self.data, self.encoder = data, Encoder(cache, threads)
         self.labels = Labels(self.encoder)
         self.labeller = Labeller(self.labels.names)
         self.norms = {k: Norm(n["says"], n["see"], n["asks"], n["answers"], self.encoder, self.labels) for k, n in data.norms.items()}

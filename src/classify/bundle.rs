@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::Mmap;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -71,6 +73,23 @@ impl Deref for Mapped {
 
     fn deref(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl Mapped {
+    /// Gives back the memory of what was read of the file, for good or until it is read again: sessions have copies of the graphs, and of the token table
+    /// a question needs a few rows.
+    #[cfg_attr(
+        unix,
+        expect(
+            unsafe_code,
+            reason = "the system is told what to do with pages, which could lose what was written to them"
+        )
+    )]
+    pub(super) fn put_away(&self) {
+        // SAFETY: the mapping is read-only and of a file, so that its pages come back from the file unchanged.
+        #[cfg(unix)]
+        drop(unsafe { self.0.unchecked_advise(UncheckedAdvice::DontNeed) });
     }
 }
 
@@ -206,7 +225,9 @@ fn verified(folder: &Path, manifest: &Path, listed: &Listed) -> Result<Mapped, B
     let path = folder.join(&listed.path);
     let mapped = map(&path).map_err(|source| BundleError::Unreadable { path: path.clone(), source })?;
     agree(&path, "length", &mapped.len().to_string(), &listed.bytes.to_string(), RESTORE)?;
-    agree(&path, "sha256", &hex(&Sha256::digest(&*mapped)), &listed.sha256.to_ascii_lowercase(), RESTORE)?;
+    let found = hex(&Sha256::digest(&*mapped));
+    mapped.put_away();
+    agree(&path, "sha256", &found, &listed.sha256.to_ascii_lowercase(), RESTORE)?;
     Ok(mapped)
 }
 

@@ -5,6 +5,7 @@ use crate::domain::Language;
 use super::features::dot;
 use super::labels::Labels;
 use super::picture::Frame;
+use super::things::{Finds, Matching};
 
 /// What is known about a set of models beside their weights.
 #[derive(Debug, Clone)]
@@ -23,6 +24,10 @@ pub struct Card {
     pub frame: Frame,
     /// The labeller's names.
     pub labels: Labels,
+    /// What else is looked for in pictures where norms ask for it.
+    pub finds: Vec<Finds>,
+    /// How pictures and words are compared, with a dual encoder.
+    pub matching: Option<Matching>,
     /// The embedding of each label's name, one after the other.
     pub label_embeddings: Vec<f32>,
     /// The mean of many embeddings of queries. Empty: none is taken away.
@@ -39,6 +44,20 @@ pub struct Card {
     pub breach: f32,
 }
 
+/// How near all labels are to one embedding.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Spread {
+    mean: f32,
+    deviation: f32,
+}
+
+impl Spread {
+    /// The standing of labels that together weigh `weight` and are `near` the embedding: 0 for labels that are as near as labels are on the whole.
+    pub(super) fn standing(self, near: f32, weight: f32) -> f32 {
+        if self.deviation < 1e-6 { 0.0 } else { (near - weight * self.mean) / self.deviation }
+    }
+}
+
 impl Default for Card {
     /// The card of models that know no labels, as tests make them.
     fn default() -> Self {
@@ -50,6 +69,8 @@ impl Default for Card {
             passage_prefix: "passage: ".to_owned(),
             frame: Frame::default(),
             labels: Labels::default(),
+            finds: Vec::new(),
+            matching: None,
             label_embeddings: Vec::new(),
             query_centre: Vec::new(),
             passage_centre: Vec::new(),
@@ -92,18 +113,15 @@ impl Card {
         near.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(index, _)| index)
     }
 
-    /// How near each label is to an embedding, compared with all other labels: mean 0, deviation 1.
-    pub(super) fn standing(&self, embedding: &[f32]) -> Vec<f32> {
-        if embedding.is_empty() {
-            return Vec::new();
-        }
+    /// How near an embedding is to the labels, all in all: what a standing among them is reckoned from.
+    pub(super) fn spread(&self, embedding: &[f32]) -> Spread {
         let near: Vec<f32> =
-            self.label_embeddings.chunks_exact(embedding.len()).map(|label| dot(label, embedding)).collect();
+            self.label_embeddings.chunks_exact(embedding.len().max(1)).map(|label| dot(label, embedding)).collect();
         #[expect(clippy::cast_precision_loss, reason = "there are about a thousand labels")]
         let count = near.len().max(1) as f32;
         let mean = near.iter().sum::<f32>() / count;
         let deviation = (near.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / count).sqrt();
-        near.into_iter().map(|value| if deviation < 1e-6 { 0.0 } else { (value - mean) / deviation }).collect()
+        Spread { mean, deviation }
     }
 }
 
@@ -114,10 +132,11 @@ mod tests {
     #[test]
     fn standings_compare_labels_with_each_other() {
         let card = Card { label_embeddings: vec![1.0, 0.0, 0.0, 1.0, 0.0, 0.0], ..Card::default() };
-        let standing = card.standing(&[1.0, 0.0]);
-        assert!((standing[0] - 2.0_f32.sqrt()).abs() < 1e-5 && (standing[1] + 0.5_f32.sqrt()).abs() < 1e-5);
-        assert_eq!(card.standing(&[0.0, 0.0]), [0.0, 0.0, 0.0]);
-        assert!(Card::default().standing(&[1.0]).is_empty());
+        let spread = card.spread(&[1.0, 0.0]);
+        assert!((spread.standing(1.0, 1.0) - 2.0_f32.sqrt()).abs() < 1e-5);
+        assert!((spread.standing(0.0, 1.0) + 0.5_f32.sqrt()).abs() < 1e-5);
+        let flat = [card.spread(&[0.0, 0.0]), Card::default().spread(&[1.0]), card.spread(&[])];
+        assert!(flat.iter().all(|spread| spread.standing(1.0, 1.0) == 0.0), "{flat:?}");
     }
 
     #[test]

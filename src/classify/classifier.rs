@@ -9,12 +9,13 @@ use crate::domain::{Findings, Judgement, Language, Norm, Reading, Seen, Turn, Un
 
 use super::card::Card;
 use super::engine::Engine;
-use super::jobs::{Sight, Spent};
+use super::features::Shown;
+use super::jobs::Spent;
 use super::live::{Found, Live};
 use super::loaded::{Loaded, OnnxModel};
 use super::model::Model;
 use super::options::{OpenError, Options};
-use super::picture::PictureLimits;
+use super::picture::{PictureError, PictureLimits};
 use super::plan::Plan;
 use super::pool::Pool;
 use super::shelf::Shelf;
@@ -145,13 +146,19 @@ impl Classifier {
             return Reading { findings, seen: Vec::new(), coverage, decode_us: 0, infer_us: 0 };
         }
         let spent = Arc::new(Spent::default());
-        let found = if self.card.reads(language) {
-            let found = live.read(&self.card, &plan, norms, deadline, &spent);
-            timeout_at(deadline, found).await.unwrap_or(Err(Unavailable::Late))
-        } else {
-            Err(Unavailable::Language)
-        };
+        let found = live.read(&self.card, &plan, norms, deadline, &spent);
+        let mut found = timeout_at(deadline, found).await.unwrap_or(Err(Unavailable::Late));
+        if !self.card.reads(language) {
+            found = found.and_then(|found| self.without_silence(found));
+        }
         self.reading(&plan, found, &spent)
+    }
+
+    /// In a language that the models are not held to read, what they find counts, and that they find nothing does not: of norms that they do not see at
+    /// stake nothing is said.
+    fn without_silence(&self, mut found: Found) -> Result<Found, Unavailable> {
+        found.findings.retain(|finding| finding.probability >= self.card.at_stake);
+        if found.findings.is_empty() { Err(Unavailable::Language) } else { Ok(found) }
     }
 
     /// Holds a question against norms when its pictures are not at hand and only names say what they show, one name for each picture.
@@ -192,10 +199,11 @@ impl Classifier {
     }
 
     /// What the pictures show, the newest message's first.
-    fn seen(&self, plan: &Plan, sights: &[Sight]) -> Vec<Seen> {
+    fn seen(&self, plan: &Plan, sights: &[Result<Shown, PictureError>]) -> Vec<Seen> {
         let seen = plan.pictures.iter().zip(sights).filter_map(|(&(message, _), sight)| {
-            let labels = self.card.labels.reported(sight.as_ref().ok()?);
-            Some(Seen { message, labels })
+            let shown = sight.as_ref().ok()?;
+            let labels = self.card.labels.reported(&shown.labels.distribution);
+            Some(Seen { message, labels, things: shown.things.clone() })
         });
         let mut seen: Vec<Seen> = seen.collect();
         seen.sort_by_key(|one| std::cmp::Reverse(one.message));

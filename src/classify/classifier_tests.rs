@@ -182,6 +182,9 @@ async fn a_language_that_is_not_covered_is_unknown_and_one_that_could_not_be_tol
     let reading = classifier.classify(&turn("Ngingaletha lokhu?", &[]), zulu, &norms(), soon()).await;
     assert_eq!(reading.findings, Findings::Unknown(Unavailable::Language));
     assert_eq!(reading.coverage, [Coverage::unscanned("messages[0]: text", "language")]);
+    let reading = classifier.classify(&turn("Ngingaletha lokhu?", &[RED]), zulu, &norms(), soon()).await;
+    let found: Vec<_> = known(&reading).iter().map(|one| one.norm.to_string()).collect();
+    assert_eq!(found, ["CN/clock-as-gift"], "what is found counts; of the rest nothing is said");
     let reading = classifier.classify(&turn("Hm?", &[]), None, &norms(), soon()).await;
     assert_eq!(known(&reading).len(), 2);
 }
@@ -342,4 +345,26 @@ async fn without_norms_there_is_nothing_to_find_and_no_model_runs() {
     let reading = classifier.classify(&turn("A gift for Berlin?", &[RED]), None, &[], soon()).await;
     assert!(known(&reading).is_empty());
     assert_eq!(classifier.gauges().done, 0);
+}
+
+#[tokio::test]
+async fn a_detector_looks_once_and_only_for_what_norms_ask_for() {
+    let toy = Toy::default();
+    let classifier = on(&toy);
+    read(&classifier, &turn("May I bring this?", &[RED])).await;
+    assert_eq!(toy.detected.load(Ordering::SeqCst), 0, "clocks and vases are nothing that it finds");
+    let wine = [norm("CN/wine", "No wine.", [&["glass"], &[], &[]])];
+    for _ in 0..2 {
+        let asked = turn("May I bring this?", &[RED, BLUE]);
+        let reading = classifier.classify(&asked, Some(Language::ENGLISH), &wine, soon()).await;
+        let things: Vec<Vec<&str>> =
+            reading.seen.iter().map(|seen| seen.things.iter().map(|thing| thing.name.as_str()).collect()).collect();
+        assert_eq!(things, [vec!["wine glass"], vec![]], "nobody asked for spoons");
+        let Findings::Known { findings, .. } = &reading.findings else { panic!("{:?}", reading.findings) };
+        assert!((findings[0].probability - 0.8).abs() < 1e-6, "it is what the cues name: {findings:?}");
+        assert_eq!(findings[0].evidence, Evidence::Picture);
+    }
+    assert_eq!(toy.detected.load(Ordering::SeqCst), 2, "each picture once");
+    let scene = "query: May I bring this? (in the photo: wall clock, wine glass, vase)".to_owned();
+    assert!(toy.embedded.sorted().contains(&scene), "{:?}", toy.embedded.sorted());
 }

@@ -68,7 +68,11 @@ impl Engine {
             #[cfg(feature = "ort")]
             Self::Ort(runtime) => Ok(Graph::Ort(runtime.clone(), file.clone())),
             #[cfg(feature = "rten")]
-            Self::Rten => native::Graph::load(file).map(Graph::Rten),
+            Self::Rten => {
+                let graph = native::Graph::load(file).map(Graph::Rten);
+                file.put_away();
+                graph
+            }
         }
     }
 }

@@ -9,14 +9,15 @@ use bytes::Bytes;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use tokio::time::Instant;
 
-use crate::domain::{Domain, Message, Norm, Part, Picture, Role, Strength, Texts, Turn};
+use crate::domain::{Detector, Domain, Label, Message, Norm, Part, Picture, Role, Strength, Texts, Turn};
 
 use super::card::Card;
 use super::features::NormVectors;
 use super::labels::Labels;
 use super::model::{AnswerOdds, AnswerRows, Embedding, Model, ModelError, NormRows, Pair};
-use super::picture::Pixels;
+use super::picture::{Photo, Pixels};
 use super::states::States;
+use super::things::Finds;
 
 /// A norm that says `says`, with cues, asks and answers.
 pub(super) fn norm(id: &str, says: &str, [see, asks, answers]: [&[&str]; 3]) -> Arc<Norm> {
@@ -62,6 +63,8 @@ pub(super) fn soon() -> Instant {
 pub(super) struct Toy {
     pub(super) embedded: Arc<Heard>,
     pub(super) looked: Arc<AtomicUsize>,
+    /// Pictures that a detector looked at.
+    pub(super) detected: Arc<AtomicUsize>,
     /// Pairs that were read.
     pub(super) paired: Arc<AtomicUsize>,
     /// A text that makes it panic.
@@ -75,8 +78,8 @@ pub(super) struct Toy {
 impl Default for Toy {
     /// It fears nothing, and reading together changes nothing.
     fn default() -> Self {
-        let (embedded, looked, paired) = Default::default();
-        Self { embedded, looked, paired, fears: None, pause: Duration::ZERO, closer: 1.0 }
+        let (embedded, looked, detected, paired) = Default::default();
+        Self { embedded, looked, detected, paired, fears: None, pause: Duration::ZERO, closer: 1.0 }
     }
 }
 
@@ -105,6 +108,14 @@ impl Model for Toy {
         self.looked.fetch_add(1, Ordering::SeqCst);
         let red = picture.planes.first().is_some_and(|value| *value > 128.0);
         Ok(if red { vec![0.9, 0.1] } else { vec![0.1, 0.9] })
+    }
+
+    /// A wine glass in red pictures, and a spoon in all.
+    fn detect(&mut self, _: Detector, picture: &Photo) -> Result<Vec<Label>, ModelError> {
+        self.detected.fetch_add(1, Ordering::SeqCst);
+        let label = |name: &str, probability| Label { name: name.to_owned(), probability };
+        let red = picture.get_pixel(0, 0).0[0] > 128;
+        Ok(red.then(|| label("wine glass", 0.8)).into_iter().chain([label("spoon", 0.7)]).collect())
     }
 
     /// Two coordinates: how often the text says `clock`, and 1. One state: its length.
@@ -139,6 +150,7 @@ impl Model for Toy {
         Arc::new(Card {
             labels: Labels::new(vec!["wall clock".to_owned(), "vase".to_owned()]),
             label_embeddings: vec![1.0, 1.0, 0.0, 1.0],
+            finds: vec![Finds::new(Detector::Objects, ["wine glass", "spoon"])],
             languages: Some(vec![crate::domain::Language::ENGLISH]),
             at_stake: 0.6,
             shortlist: 2,

@@ -1,11 +1,12 @@
 //! From embeddings and distributions to the rows of evidence that the heads read. `models/FEATURES.md` defines every number here; a head whose
 //! `features` are others is refused.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{Evidence, Norm, NormId};
+use crate::domain::{Detector, Evidence, Norm, NormId, Thing};
 
-use super::card::Card;
+use super::card::{Card, Spread};
 use super::model::{Embedding, Model, ModelError, Pair};
 use super::states::States;
 use super::words;
@@ -44,23 +45,30 @@ pub(super) struct NormTexts {
     states: States,
     /// What it says, its cues, asks and answers.
     embeddings: Vec<Arc<[f32]>>,
+    /// Its cues as a dual encoder has them, one after the other; empty without one.
+    captions: Vec<f32>,
 }
 
 impl NormTexts {
     /// As bytes, for the shelf.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.states.to_bytes();
-        bytes.extend(self.embeddings.iter().flat_map(|row| row.iter()).flat_map(|value| value.to_le_bytes()));
+        bytes.extend_from_slice(&u32::try_from(self.captions.len()).unwrap_or_default().to_le_bytes());
+        let embeddings = self.embeddings.iter().flat_map(|row| row.iter());
+        bytes.extend(self.captions.iter().chain(embeddings).flat_map(|value| value.to_le_bytes()));
         bytes
     }
 
     /// From such bytes, with rows of `width` numbers; `None` where they do not come out even.
     pub(super) fn from_bytes(bytes: &[u8], width: usize) -> Option<Self> {
         let (states, rest) = States::from_bytes(bytes, width)?;
+        let (captions, rest) = rest.split_first_chunk::<4>()?;
         let (numbers, rest) = rest.as_chunks::<4>();
         let numbers: Vec<f32> = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let (captions, numbers) = numbers.split_at_checked(u32::from_le_bytes(*captions).try_into().ok()?)?;
         let even = rest.is_empty() && width > 0 && numbers.len().is_multiple_of(width);
-        even.then(|| Self { states, embeddings: numbers.chunks(width).map(Arc::from).collect() })
+        let embeddings = || numbers.chunks(width).map(Arc::from).collect();
+        even.then(|| Self { states, embeddings: embeddings(), captions: captions.to_vec() })
     }
 }
 
@@ -78,9 +86,14 @@ pub(super) struct NormVectors {
     asks: Vec<Direction>,
     cues: Vec<Direction>,
     breaches: Vec<Direction>,
-    norm_standing: Vec<f32>,
-    cue_standings: Vec<Vec<f32>>,
+    spread: Spread,
+    cue_spreads: Vec<Spread>,
     fitting: Vec<usize>,
+    /// The cues themselves, their words, and the cues as a dual encoder has them.
+    names: Vec<(Arc<str>, BTreeSet<String>)>,
+    captions: Vec<f32>,
+    /// The detectors that may find what a cue names.
+    wants: Vec<Detector>,
 }
 
 impl NormVectors {
@@ -98,7 +111,13 @@ impl NormVectors {
                 states = embedding.states;
             }
         }
-        Ok(NormTexts { states, embeddings })
+        let mut captions = Vec::new();
+        if let Some(matching) = &card.matching {
+            for cue in &norm.see {
+                captions.extend(model.caption(&matching.caption(cue))?);
+            }
+        }
+        Ok(NormTexts { states, embeddings, captions })
     }
 
     /// What is embedded: what the norm says, its cues, asks and answers.
@@ -113,14 +132,18 @@ impl NormVectors {
         let (says, rest) = texts.embeddings.split_first()?;
         let (cues, rest) = rest.split_at_checked(norm.see.len())?;
         let (asks, breaches) = rest.split_at_checked(norm.asks.len())?;
-        if breaches.len() != norm.answers.len() {
+        let captioned = texts.captions.is_empty() != card.matching.is_some() || norm.see.is_empty();
+        if breaches.len() != norm.answers.len() || !captioned {
             return None;
         }
+        let names: Vec<_> = norm.see.iter().map(|cue| (Arc::from(cue.as_str()), words::words(cue))).collect();
+        let wanted = card.finds.iter().filter(|finds| names.iter().any(|(_, words)| finds.answer(words)));
+        let wants = wanted.map(|finds| finds.detector).collect();
         let toward = |all: &[Arc<[f32]>], centre: &[f32]| all.iter().map(|one| Direction::from(one, centre)).collect();
         Some(Self {
             id: norm.id.clone(),
-            norm_standing: card.standing(says),
-            cue_standings: cues.iter().map(|cue| card.standing(cue)).collect(),
+            spread: card.spread(says),
+            cue_spreads: cues.iter().map(|cue| card.spread(cue)).collect(),
             asks: toward(asks, &card.query_centre),
             cues: toward(cues, &card.query_centre),
             breaches: toward(breaches, &card.passage_centre),
@@ -128,29 +151,60 @@ impl NormVectors {
             says: says.to_vec(),
             states: texts.states.clone(),
             toward: Direction::from(says, &card.query_centre),
+            captions: texts.captions.clone(),
+            names,
+            wants,
         })
     }
 
     /// The room that it takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        let directions =
-            [&self.toward].into_iter().chain(&self.asks).chain(&self.cues).chain(&self.breaches).map(|one| one.0.len());
-        let standings = self.cue_standings.iter().map(Vec::len).sum::<usize>() + self.norm_standing.len();
-        4 * (self.says.len() + directions.sum::<usize>() + standings)
+        let directions = [&self.toward]
+            .into_iter()
+            .chain(&self.asks)
+            .chain(&self.cues)
+            .chain(&self.breaches)
+            .map(|one| one.unit.len());
+        let names = self.names.iter().map(|(name, words)| name.len() + words.len() * size_of::<String>() * 2);
+        4 * (self.says.len() + directions.sum::<usize>() + self.captions.len())
             + self.states.bytes()
-            + 8 * self.fitting.len()
+            + names.sum::<usize>()
+            + 8 * (self.fitting.len() + self.cue_spreads.len())
             + size_of::<Self>()
     }
 
+    /// Whether a detector may find what a cue names.
+    pub(super) fn wants(&self, detector: Detector) -> bool {
+        self.wants.contains(&detector)
+    }
+
+    /// Whether a thing of these words is one that a cue names.
+    pub(super) fn asks_for(&self, thing: &BTreeSet<String>) -> bool {
+        self.names.iter().any(|(_, cue)| words::answers(thing, cue))
+    }
+
+    /// The cues, each as a dual encoder has it.
+    pub(super) fn captions(&self) -> impl Iterator<Item = (&Arc<str>, &[f32])> {
+        let width = self.captions.len() / self.names.len().max(1);
+        self.names.iter().map(|(name, _)| name).zip(self.captions.chunks_exact(width.max(1)))
+    }
+
     /// How much of a picture the cues name, 0..=1.
-    fn see_match(&self, picture: &[f32]) -> f32 {
-        self.fitting.iter().filter_map(|&index| picture.get(index)).sum::<f32>().min(1.0)
+    fn see_match(&self, labels: &[f32], things: &[Thing]) -> f32 {
+        let labels = self.fitting.iter().filter_map(|&index| labels.get(index)).sum::<f32>().min(1.0);
+        let named = things.iter().filter(|thing| self.asks_for(&words::words(&thing.name)));
+        named.map(|thing| thing.probability).fold(labels, f32::max)
     }
 }
 
-/// Where an embedding lies as seen from the centre of many: a vector of length 1, or of zeros where it lies in the centre.
+/// Where an embedding lies as seen from the centre of many.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Direction(Vec<f32>);
+pub(super) struct Direction {
+    /// Of length 1, or all zeros where it lies in the centre.
+    unit: Vec<f32>,
+    /// How far it is from the centre.
+    length: f32,
+}
 
 impl Direction {
     /// The direction of `embedding` from `centre`.
@@ -161,12 +215,12 @@ impl Direction {
         for value in &mut away {
             *value = if length < 1e-6 { 0.0 } else { *value / length };
         }
-        Self(away)
+        Self { unit: away, length }
     }
 
     /// The cosine of two directions.
     fn near(&self, other: &Self) -> f32 {
-        dot(&self.0, &other.0)
+        dot(&self.unit, &other.unit)
     }
 
     /// The largest cosine to any of several; 0 without them.
@@ -193,32 +247,76 @@ fn largest(values: impl Iterator<Item = f32>) -> f32 {
     values.reduce(f32::max).unwrap_or(0.0)
 }
 
+/// What the labeller says of a picture, and the embeddings of the labels' names mixed in that proportion. Since every standing of the labels is a sum over
+/// them, it can be had from the mixture, without a sum over a thousand labels for every cue.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Labelled {
+    pub(super) distribution: Vec<f32>,
+    mixture: Vec<f32>,
+    /// The scalar product of the mixture and the centre of queries.
+    centred: f32,
+    /// The sum of the distribution: 1, but for rounding.
+    weight: f32,
+    sure: f32,
+}
+
+impl Labelled {
+    /// Takes together what a distribution over the card's labels is needed for.
+    pub(super) fn new(distribution: Vec<f32>, card: &Card) -> Self {
+        let width = card.query_centre.len().max(card.label_embeddings.len() / distribution.len().max(1));
+        let mut mixture = vec![0.0; width];
+        for (share, label) in distribution.iter().zip(card.label_embeddings.chunks_exact(width.max(1))) {
+            for (sum, value) in mixture.iter_mut().zip(label) {
+                *sum += share * value;
+            }
+        }
+        Self {
+            centred: if card.query_centre.is_empty() { 0.0 } else { dot(&mixture, &card.query_centre) },
+            weight: distribution.iter().sum(),
+            sure: largest(distribution.iter().copied()),
+            mixture,
+            distribution,
+        }
+    }
+
+    /// The standing of the labels beside an embedding: `toward` is where it lies as seen from the centre of queries.
+    fn standing(&self, toward: &Direction, spread: Spread) -> f32 {
+        spread.standing(toward.length * dot(&self.mixture, &toward.unit) + self.centred, self.weight)
+    }
+
+    /// The room that it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        4 * (self.distribution.len() + self.mixture.len())
+    }
+}
+
+/// A picture as it is held against norms.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub(super) labels: Arc<Labelled>,
+    pub(super) things: Vec<Thing>,
+}
+
 /// A question and its pictures, ready to be held against norms.
 #[derive(Debug, Clone)]
 pub(super) struct Question {
     query: Direction,
     scene: Direction,
     states: States,
-    standing: Vec<f32>,
-    pictures: Vec<Arc<[f32]>>,
+    spread: Spread,
+    pictures: Vec<Shown>,
     points: bool,
     short: bool,
 }
 
 impl Question {
     /// Takes together what is known about a question.
-    pub(super) fn new(
-        text: &str,
-        query: &Embedding,
-        scene: &Embedding,
-        pictures: Vec<Arc<[f32]>>,
-        card: &Card,
-    ) -> Self {
+    pub(super) fn new(text: &str, query: &Embedding, scene: &Embedding, pictures: Vec<Shown>, card: &Card) -> Self {
         Self {
             query: Direction::from(&query.values, &card.query_centre),
             scene: Direction::from(&scene.values, &card.query_centre),
             states: scene.states.clone(),
-            standing: if pictures.is_empty() { Vec::new() } else { card.standing(&query.values) },
+            spread: if pictures.is_empty() { Spread::default() } else { card.spread(&query.values) },
             points: words::points(text),
             short: words::content(text) <= SHORT,
             pictures,
@@ -226,7 +324,7 @@ impl Question {
     }
 
     /// The largest of a value over all pictures; 0 without any.
-    fn over_pictures(&self, value: impl Fn(&[f32]) -> f32) -> f32 {
+    fn over_pictures(&self, value: impl Fn(&Shown) -> f32) -> f32 {
         largest(self.pictures.iter().map(|picture| value(picture)))
     }
 
@@ -236,11 +334,15 @@ impl Question {
             flag(!self.pictures.is_empty()),
             flag(!norm.cues.is_empty()),
             flag(!norm.asks.is_empty()),
-            self.over_pictures(|picture| norm.see_match(picture)),
-            self.over_pictures(|picture| largest(norm.cue_standings.iter().map(|cue| dot(picture, cue)))),
-            self.over_pictures(|picture| dot(picture, &norm.norm_standing)),
-            self.over_pictures(|picture| dot(picture, &self.standing)),
-            self.over_pictures(|picture| largest(picture.iter().copied())),
+            self.seen(norm),
+            self.over_pictures(|picture| {
+                largest(
+                    norm.cues.iter().zip(&norm.cue_spreads).map(|(cue, spread)| picture.labels.standing(cue, *spread)),
+                )
+            }),
+            self.over_pictures(|picture| picture.labels.standing(&norm.toward, norm.spread)),
+            self.over_pictures(|picture| picture.labels.standing(&self.query, self.spread)),
+            self.over_pictures(|picture| picture.labels.sure),
             self.query.nearest(&norm.cues),
             self.query.nearest(&norm.asks),
             self.scene.nearest(&norm.asks),
@@ -260,9 +362,14 @@ impl Question {
         Pair { scene: self.states.clone(), norm: norm.states.clone(), evidence: all }
     }
 
+    /// How much of a picture the norm's cues name.
+    fn seen(&self, norm: &NormVectors) -> f32 {
+        self.over_pictures(|picture| norm.see_match(&picture.labels.distribution, &picture.things))
+    }
+
     /// What speaks for a norm.
     pub(super) fn spoken_for(&self, norm: &NormVectors) -> Evidence {
-        let seen = self.over_pictures(|picture| norm.see_match(picture)) >= MATCHES;
+        let seen = self.seen(norm) >= MATCHES;
         match (seen, self.short, self.points) {
             (true, true, _) => Evidence::Picture,
             (true, false, true) => Evidence::Both,
@@ -272,10 +379,10 @@ impl Question {
 }
 
 /// The row of evidence for one norm and one window of an answer, in the order of [`ANSWER_FEATURES`].
-pub(super) fn answer_evidence(answer: &Direction, pictures: &[Vec<f32>], norm: &NormVectors) -> [f32; 4] {
+pub(super) fn answer_evidence(answer: &Direction, pictures: &[(Vec<f32>, &[Thing])], norm: &NormVectors) -> [f32; 4] {
     [
         flag(!pictures.is_empty()),
-        largest(pictures.iter().map(|picture| norm.see_match(picture))),
+        largest(pictures.iter().map(|(labels, things)| norm.see_match(labels, things))),
         flag(!norm.breaches.is_empty()),
         answer.nearest(&norm.breaches),
     ]

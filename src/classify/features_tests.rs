@@ -52,7 +52,8 @@ fn vectors() -> NormVectors {
 }
 
 fn question(text: &str, pictures: &[[f32; 3]]) -> Question {
-    let pictures = pictures.iter().map(|picture| Arc::from(picture.as_slice())).collect();
+    let labels = |picture: &[f32; 3]| Arc::new(Labelled::new(picture.to_vec(), &card()));
+    let pictures = pictures.iter().map(|picture| Shown { labels: labels(picture), things: Vec::new() }).collect();
     Question::new(text, &Embedding::of(vec![1.5, 1.5]), &Embedding::of(vec![0.5, 3.5]), pictures, &card())
 }
 
@@ -126,7 +127,7 @@ fn an_embedding_in_the_centre_is_near_nothing() {
 #[test]
 fn an_answer_is_held_against_what_a_breach_says() {
     let answer = Direction::from(&[1.0, 1.0], &[0.0, 1.0]);
-    let row = answer_evidence(&answer, &[vec![0.3, 0.1, 0.0]], &vectors());
+    let row = answer_evidence(&answer, &[(vec![0.3, 0.1, 0.0], &[])], &vectors());
     let expected = [1.0, 0.3, 1.0, 0.5_f32.sqrt()];
     assert!(row.iter().zip(expected).all(|(found, expected)| close(*found, expected)), "{row:?}");
 }
@@ -137,4 +138,54 @@ fn a_model_that_fails_fails_the_norm() {
     assert!(fakes::vectors(&mut Table(Vec::new()), &card(), &feared).is_err());
     let vectors = fakes::vectors(&mut Toy::default(), &card(), &feared).unwrap();
     assert!(vectors.bytes() > 4 * 2 + 4 * 3);
+}
+
+#[test]
+fn a_thing_that_a_cue_names_counts_like_a_label() {
+    let thing = |name: &str| Thing { name: name.to_owned(), probability: 0.9, detector: Detector::Objects };
+    let seen = |things: Vec<Thing>| {
+        let mut asked = question("May I bring this?", &[[0.2, 0.8, 0.0]]);
+        asked.pictures[0].things = things;
+        (asked.evidence(&vectors())[3], asked.spoken_for(&vectors()))
+    };
+    assert!(close(seen(Vec::new()).0, 0.2));
+    assert!(close(seen(vec![thing("wall clock"), thing("spoon")]).0, 0.9), "the surer of label and thing");
+    assert!(close(seen(vec![thing("spoon")]).0, 0.2));
+    assert_eq!(seen(vec![thing("clock")]).1, Evidence::Picture);
+    let answer = Direction::from(&[1.0, 1.0], &[0.0, 1.0]);
+    assert!(close(answer_evidence(&answer, &[(vec![0.0; 3], &[thing("clock")])], &vectors())[1], 0.9));
+}
+
+#[test]
+fn a_norm_wants_the_detectors_that_find_what_its_cues_name() {
+    let mut model = Table(vec![
+        ("passage: No clocks.", [1.0, 0.0]),
+        ("query: clock", [1.5, 0.5]),
+        ("query: wine", [0.5, 2.5]),
+        ("query: giving a clock", [0.5, 1.5]),
+        ("passage: wraps it", [1.0, 2.0]),
+    ]);
+    let norm = norm("CN/clock-as-gift", "No clocks.", [&["clock", "wine"], &["giving a clock"], &["wraps it"]]);
+    let finds = |names: &[&'static str]| vec![super::super::Finds::new(Detector::Objects, names.iter().copied())];
+    let card = |finds| Card { finds, ..card() };
+    let wants = |card: &Card, model: &mut Table| fakes::vectors(model, card, &norm).unwrap().wants(Detector::Objects);
+    assert!(wants(&card(finds(&["spoon", "clock"])), &mut model));
+    assert!(!wants(&card(finds(&["spoon", "tie"])), &mut model) && !wants(&card(Vec::new()), &mut model));
+}
+
+#[test]
+fn a_norms_texts_are_kept_whole_or_not_at_all() {
+    let texts = NormTexts {
+        states: States::of(&[0.5, -1.0], 2),
+        embeddings: vec![Arc::from([1.0, 2.0]), Arc::from([3.0, 4.0])],
+        captions: vec![0.6, 0.8, 0.0],
+    };
+    let bytes = texts.to_bytes();
+    assert_eq!(NormTexts::from_bytes(&bytes, 2).as_ref(), Some(&texts));
+    assert_eq!(NormTexts::from_bytes(&bytes[..bytes.len() - 4], 2), None);
+    assert_eq!(NormTexts::from_bytes(&bytes, 3), None);
+    assert_eq!(NormTexts::from_bytes(&[], 2), None);
+    let other = Card { matching: None, ..card() };
+    let norm = norm("CN/clock-as-gift", "No clocks.", [&["clock"], &[], &[]]);
+    assert!(NormVectors::of(&other, &norm, &texts).is_none(), "captions without a dual encoder are of another deployment");
 }

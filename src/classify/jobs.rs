@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-use crate::domain::{Judgement, NormJudgement};
+use crate::domain::{Detector, Judgement, Label, NormJudgement};
 
 use super::card::Card;
-use super::features::{NormVectors, Question};
+use super::features::{Labelled, NormVectors, Question};
 use super::loaded::rows;
 use super::model::{AnswerOdds, AnswerRow, AnswerRows, Embedding, Model, ModelError, NormRow, NormRows, Pair};
 use super::payload;
-use super::picture::{self, PictureError, PictureLimits};
+use super::picture::{self, Photo, PictureError, PictureLimits};
 
 /// What one picture shows, or why it could not be looked at.
-pub(super) type Sight = Result<Arc<[f32]>, PictureError>;
+pub(super) type Sight = Result<Arc<Labelled>, PictureError>;
 
 /// Microseconds spent for one turn, summed over the threads that worked for it.
 #[derive(Debug, Default)]
@@ -44,16 +44,55 @@ pub(super) fn sight(
     limits: &PictureLimits,
     spent: &Spent,
 ) -> Result<Sight, ModelError> {
-    let since = Instant::now();
-    let pixels = payload::decode(payload, limits.bytes).and_then(|file| picture::read(&file, limits, card.frame));
-    Spent::add(&spent.decode, since);
+    let pixels = decoded(payload, limits, spent, |photo| picture::cut(&photo, card.frame));
     let since = Instant::now();
     let sight = match pixels {
-        Ok(pixels) => Ok(model.look(&pixels)?.into()),
+        Ok(pixels) => Ok(Arc::new(Labelled::new(model.look(&pixels)?, card))),
         Err(flaw) => Err(flaw),
     };
     Spent::add(&spent.infer, since);
     Ok(sight)
+}
+
+/// A job: decodes a picture and lets a detector look at it. In a picture that cannot be read it finds nothing: [`sight`] says what is wrong with it.
+pub(super) fn detected(
+    model: &mut dyn Model,
+    detector: Detector,
+    payload: &[u8],
+    limits: &PictureLimits,
+    spent: &Spent,
+) -> Result<Arc<[Label]>, ModelError> {
+    let Ok(photo) = decoded(payload, limits, spent, Ok) else { return Ok(Arc::default()) };
+    let since = Instant::now();
+    let found = model.detect(detector, &photo);
+    Spent::add(&spent.infer, since);
+    found?.into_iter().map(|label| Ok(Label { probability: sound(label.probability)?, ..label })).collect()
+}
+
+/// A job: decodes a picture and says where the dual encoder sees it; empty for one that cannot be read.
+pub(super) fn viewed(
+    model: &mut dyn Model,
+    payload: &[u8],
+    limits: &PictureLimits,
+    spent: &Spent,
+) -> Result<Arc<[f32]>, ModelError> {
+    let Ok(photo) = decoded(payload, limits, spent, Ok) else { return Ok(Arc::default()) };
+    let since = Instant::now();
+    let view = model.view(&photo);
+    Spent::add(&spent.infer, since);
+    view.map(Arc::from)
+}
+
+fn decoded<T>(
+    payload: &[u8],
+    limits: &PictureLimits,
+    spent: &Spent,
+    make: impl FnOnce(Photo) -> Result<T, PictureError>,
+) -> Result<T, PictureError> {
+    let since = Instant::now();
+    let result = payload::decode(payload, limits.bytes).and_then(|file| picture::read(&file, limits, make));
+    Spent::add(&spent.decode, since);
+    result
 }
 
 /// A job: says what a text means.

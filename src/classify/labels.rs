@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::Label;
+use crate::domain::{Label, Thing};
 
 use super::words;
 
@@ -83,12 +83,16 @@ impl Labels {
     }
 
     /// The question with what its pictures show (`models/FEATURES.md`, section 3); the question itself where they show nothing sure.
-    pub(super) fn scene<'a>(&self, query: &str, pictures: impl Iterator<Item = &'a [f32]>) -> String {
+    pub(super) fn scene<'a>(&'a self, query: &str, pictures: impl Iterator<Item = (&'a [f32], &'a [Thing])>) -> String {
         let mut named: Vec<&str> = Vec::new();
-        for (index, _) in pictures.flat_map(|picture| best(picture, NAMED, NAMED_PER_PICTURE)) {
-            match self.names.get(index) {
-                Some(name) if !named.contains(&name.as_str()) && named.len() < NAMED_PER_TURN => named.push(name),
-                Some(_) | None => {}
+        for (labels, things) in pictures {
+            let labels = best(labels, NAMED, NAMED_PER_PICTURE).into_iter();
+            let labels = labels.filter_map(|(index, _)| self.names.get(index).map(String::as_str));
+            let things = things.iter().take(NAMED_PER_PICTURE).map(|thing| thing.name.as_str());
+            for name in labels.chain(things) {
+                if !named.contains(&name) && named.len() < NAMED_PER_TURN {
+                    named.push(name);
+                }
             }
         }
         if named.is_empty() { query.to_owned() } else { format!("{query} (in the photo: {})", named.join(", ")) }
@@ -114,6 +118,7 @@ pub(super) fn softmax(logits: &[f32]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Detector;
 
     fn labels() -> Labels {
         Labels::new(["wall clock", "vase", "wine bottle", "shoe"].map(str::to_owned).to_vec())
@@ -129,9 +134,17 @@ mod tests {
     #[test]
     fn a_scene_names_what_is_sure_and_each_name_once() {
         let pictures: [&[f32]; 2] = [&[0.5, 0.3, 0.1, 0.1], &[0.2, 0.0, 0.7, 0.1]];
-        let scene = labels().scene("May I bring these?", pictures.into_iter());
+        let labels = labels();
+        let scene = labels.scene("May I bring these?", pictures.into_iter().map(|picture| (picture, &[][..])));
         assert_eq!(scene, "May I bring these? (in the photo: wall clock, vase, wine bottle)");
-        assert_eq!(labels().scene("Hm?", std::iter::empty()), "Hm?");
+        let things = ["vase", "thumbs up"].map(|name| Thing {
+            name: name.to_owned(),
+            probability: 0.9,
+            detector: Detector::Gestures,
+        });
+        let scene = labels.scene("May I?", [(pictures[0], &things[..])].into_iter());
+        assert_eq!(scene, "May I? (in the photo: wall clock, vase, thumbs up)", "things stand behind labels");
+        assert_eq!(labels.scene("Hm?", std::iter::empty()), "Hm?");
     }
 
     #[test]

@@ -3,20 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::{join, join_all, try_join_all};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{Finding, Judgement, Norm, Seen, Unavailable};
+use crate::domain::{Finding, Judgement, Label, Norm, Seen, Thing, Unavailable};
 
 use super::cache::{Cache, Key};
 use super::card::Card;
 use super::classifier::Gauges;
-use super::features::{Direction, NormTexts, NormVectors, Question, answer_evidence};
-use super::jobs::{Glance, Sight, Spent, embedded, first_look, judged, read_together, sight};
+use super::features::{Direction, Labelled, NormTexts, NormVectors, Question, Shown, answer_evidence};
+use super::jobs::{Glance, Sight, Spent, embedded, first_look, judged, read_together};
 use super::model::{AnswerRow, AnswerRows, Embedding, Model, ModelError, Pair};
-use super::payload;
 use super::picture::{PictureError, PictureLimits};
 use super::plan::{Plan, Read};
 use super::pool::Pool;
@@ -36,16 +34,20 @@ pub(super) struct Found {
     /// One finding for each norm, best first.
     pub(super) findings: Vec<Finding>,
     /// What became of each picture, in the order of the turn.
-    pub(super) sights: Vec<Sight>,
+    pub(super) sights: Vec<Result<Shown, PictureError>>,
     /// How far the question was read.
     pub(super) read: Read,
 }
 
 /// Threads and caches at work.
 pub(super) struct Live {
-    pool: Arc<Pool>,
-    limits: PictureLimits,
-    pictures: Cache<Sight>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) limits: PictureLimits,
+    pub(super) pictures: Cache<Sight>,
+    /// What detectors found.
+    pub(super) found: Cache<Arc<[Label]>>,
+    /// Pictures and words as the dual encoder has them.
+    pub(super) views: Cache<Arc<[f32]>>,
     texts: Cache<Embedding>,
     pairs: Cache<f32>,
     norms: Cache<Arc<NormVectors>>,
@@ -61,8 +63,10 @@ impl Live {
         Self {
             pool: Arc::new(pool),
             limits,
-            pictures: Cache::new(cache_bytes / 2, &tasks, |sight| sight.as_ref().map_or(0, |shows| shows.len() * 4)),
-            texts: Cache::new(cache_bytes / 2, &tasks, Embedding::bytes),
+            pictures: Cache::new(cache_bytes / 8 * 3, &tasks, |sight| sight.as_ref().map_or(0, |shows| shows.bytes())),
+            found: Cache::new(cache_bytes / 8, &tasks, |found| found.iter().map(|one| one.name.len() + 32).sum()),
+            views: Cache::new(cache_bytes / 8, &tasks, |view| view.len() * 4),
+            texts: Cache::new(cache_bytes / 8 * 3, &tasks, Embedding::bytes),
             pairs: Cache::new(PAIR_BYTES, &tasks, |_| size_of::<f32>()),
             norms: Cache::new(NORM_BYTES, &tasks, |norm| norm.bytes()),
             shelf,
@@ -98,13 +102,15 @@ impl Live {
         deadline: Instant,
         spent: &Arc<Spent>,
     ) -> Result<Found, Unavailable> {
-        let sights = join_all(plan.pictures.iter().map(|(_, payload)| self.look(card, payload, deadline, spent)));
+        let norms = self.norms(card, norms, deadline).await?;
+        let sights =
+            join_all(plan.pictures.iter().map(|(_, payload)| self.see(card, payload, &norms, deadline, spent)));
         // The question is embedded while the pictures are looked at; below it comes from the cache.
         let (sights, query) = join(sights, self.embed(card.query(&plan.query), deadline, spent)).await;
         query?;
-        let sights = sights.into_iter().collect::<Result<Vec<Sight>, _>>()?;
+        let sights = sights.into_iter().collect::<Result<Vec<_>, _>>()?;
         let pictures = sights.iter().filter_map(|sight| sight.as_ref().ok().cloned()).collect();
-        let (findings, read) = self.hold_against(card, &plan.query, pictures, norms, deadline, spent).await?;
+        let (findings, read) = self.hold_against(card, &plan.query, pictures, &norms, deadline, spent).await?;
         Ok(Found { findings, sights, read })
     }
 
@@ -124,9 +130,11 @@ impl Live {
                 Some(label) => Some(label),
                 None => card.nearest_label(&self.embed(card.query(name), deadline, &spent).await?.values),
             };
-            pictures.extend(label.map(|label| card.labels.made_up(label).into()));
+            let labelled = label.map(|label| Arc::new(Labelled::new(card.labels.made_up(label), card)));
+            pictures.extend(labelled.map(|labels| Shown { labels, things: Vec::new() }));
         }
-        Ok(self.hold_against(card, query, pictures, norms, deadline, &spent).await?.0)
+        let norms = self.norms(card, norms, deadline).await?;
+        Ok(self.hold_against(card, query, pictures, &norms, deadline, &spent).await?.0)
     }
 
     /// Holds a question and what its pictures show against norms.
@@ -134,21 +142,21 @@ impl Live {
         &self,
         card: &Arc<Card>,
         query_text: &str,
-        pictures: Vec<Arc<[f32]>>,
-        norms: &[Arc<Norm>],
+        pictures: Vec<Shown>,
+        norms: &[Arc<NormVectors>],
         deadline: Instant,
         spent: &Arc<Spent>,
     ) -> Result<(Vec<Finding>, Read), Unavailable> {
         let query = self.embed(card.query(query_text), deadline, spent).await?;
-        let scene = card.labels.scene(query_text.trim(), pictures.iter().map(AsRef::as_ref));
+        let shown = pictures.iter().map(|shown| (shown.labels.distribution.as_slice(), shown.things.as_slice()));
+        let scene = card.labels.scene(query_text.trim(), shown);
         let scene = self.embed(card.query(&scene), deadline, spent).await?;
-        let norms = self.norms(card, norms, deadline).await?;
         let question = Arc::new(Question::new(query_text, &query, &scene, pictures, card));
         let read = if query.cut { Read::Cut } else { Read::Whole };
-        let (asked, in_play, spent_here) = (Arc::clone(&question), norms.clone(), Arc::clone(spent));
+        let (asked, in_play, spent_here) = (Arc::clone(&question), norms.to_vec(), Arc::clone(spent));
         let job = move |model: &mut dyn Model| first_look(model, &asked, &query, &scene, &in_play, &spent_here);
         let glances = self.pool.run(deadline, job).await?;
-        let probabilities = self.read_closely(card, &question, &norms, &glances, deadline, spent).await?;
+        let probabilities = self.read_closely(card, &question, norms, &glances, deadline, spent).await?;
         let finding = |(norm, probability): (&Arc<NormVectors>, f32)| Finding {
             norm: norm.id.clone(),
             probability,
@@ -206,8 +214,10 @@ impl Live {
     ) -> Result<Judgement, Unavailable> {
         let mut seen: Vec<&Seen> = seen.iter().collect();
         seen.sort_by_key(|one| one.message);
-        let pictures: Vec<Vec<f32>> = seen.iter().map(|one| card.labels.distribution(&one.labels)).collect();
-        let scene = card.labels.scene(query.trim(), pictures.iter().map(AsRef::as_ref));
+        let pictures: Vec<(Vec<f32>, &[Thing])> =
+            seen.iter().map(|one| (card.labels.distribution(&one.labels), one.things.as_slice())).collect();
+        let scene = pictures.iter().map(|(labels, things)| (labels.as_slice(), *things));
+        let scene = card.labels.scene(query.trim(), scene);
         let spent = Arc::default();
         let scene = self.embed(card.query(&scene), deadline, &spent);
         let answer = self.embed(card.passage(piece), deadline, &spent);
@@ -227,26 +237,6 @@ impl Live {
         };
         let threshold = card.breach;
         self.pool.run(deadline, move |model| judged(model, &questions, threshold)).await
-    }
-
-    async fn look(
-        &self,
-        card: &Arc<Card>,
-        payload: &Bytes,
-        deadline: Instant,
-        spent: &Arc<Spent>,
-    ) -> Result<Sight, Unavailable> {
-        if payload::surely_larger(payload.len(), self.limits.bytes) {
-            return Ok(Err(PictureError::TooLarge));
-        }
-        let key = *blake3::hash(payload).as_bytes();
-        let limits = self.limits;
-        let work = || {
-            let (pool, payload) = (Arc::clone(&self.pool), payload.clone());
-            let (card, spent) = (Arc::clone(card), Arc::clone(spent));
-            async move { pool.run(deadline, move |model| sight(model, &card, &payload, &limits, &spent)).await }
-        };
-        self.pictures.get(key, deadline, work).await
     }
 
     async fn embed(&self, text: String, deadline: Instant, spent: &Arc<Spent>) -> Result<Embedding, Unavailable> {
@@ -313,8 +303,18 @@ impl Live {
             late: counts.late,
             busy: counts.busy,
             failed: counts.failed,
-            cache_entries: self.pictures.entries() + self.texts.entries() + self.pairs.entries() + self.norms.entries(),
-            cache_bytes: self.pictures.bytes() + self.texts.bytes() + self.pairs.bytes() + self.norms.bytes(),
+            cache_entries: self.pictures.entries()
+                + self.found.entries()
+                + self.views.entries()
+                + self.texts.entries()
+                + self.pairs.entries()
+                + self.norms.entries(),
+            cache_bytes: self.pictures.bytes()
+                + self.found.bytes()
+                + self.views.bytes()
+                + self.texts.bytes()
+                + self.pairs.bytes()
+                + self.norms.bytes(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The shipped models: five verified bundles, and one set of sessions on them for each thread.
+//! The models: five verified bundles and the detectors beside them, and one set of sessions on them for each thread.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,17 +6,18 @@ use std::sync::Arc;
 use half::f16;
 use serde::Deserialize;
 
-use crate::domain::Language;
+use crate::domain::{Detector, Label, Language};
 
 use super::bundle::{Bundle, BundleError};
 use super::card::Card;
+use super::detectors::{Detectors, Sessions};
 use super::engine::{Engine, Graph};
 use super::features::{ANSWER_FEATURES, NORM_FEATURES, PAIR_FEATURES};
 use super::labels::{Labels, softmax};
 use super::model::{AnswerOdds, AnswerRows, Embedding, Model, ModelError, NormRows, Pair};
 use super::network::{Network, NetworkError, Tensor};
 use super::options::OpenError;
-use super::picture::{Frame, Pixels};
+use super::picture::{Frame, Photo, Pixels};
 use super::states::States;
 use super::tokens::{TableShape, Tokens};
 
@@ -85,6 +86,7 @@ pub(super) struct Loaded {
     norm_head: Graph,
     pair_model: Graph,
     answer_head: Graph,
+    detectors: Detectors,
 }
 
 impl Loaded {
@@ -93,7 +95,7 @@ impl Loaded {
         Arc::clone(&self.card)
     }
 
-    /// Reads and verifies the five bundles in `models`.
+    /// Reads and verifies the five bundles in `models`, and those of detectors that are there.
     pub(super) fn open(models: &Path, engine: &Engine) -> Result<Self, OpenError> {
         let [text, picture, norm, pair, answer] =
             ["text-encoder", "picture-labels", "norm-head", "pair-model", "answer-head"]
@@ -115,14 +117,18 @@ impl Loaded {
         norm.measures("label-embeddings.f16", labels.len() * columns * 2)?;
         norm.measures("centre.f32", columns * 4)?;
         answer.measures("centre.f32", columns * 4)?;
+        let detectors = Detectors::open(models, engine)?;
+        let bundles = [&text, &picture, &norm, &pair, &answer].map(Bundle::hash);
         let card = Card {
-            hash: hash(&[&text, &picture, &norm, &pair, &answer]),
+            hash: hash(bundles.iter().chain(detectors.hashes())),
             backend: engine.name(),
             languages: closer.languages,
             query_prefix: facts.input.query_prefix,
             passage_prefix: facts.input.passage_prefix,
             frame: Frame { side: frame.input.image_size, crop: frame.input.crop_fraction },
             labels: Labels::new(labels),
+            finds: detectors.finds(),
+            matching: detectors.matching(),
             label_embeddings: halves(&norm.file("label-embeddings.f16")?),
             query_centre: singles(&norm.file("centre.f32")?),
             passage_centre: singles(&answer.file("centre.f32")?),
@@ -139,6 +145,7 @@ impl Loaded {
             norm_head: engine.load(&norm.file("norm-head.onnx")?)?,
             pair_model: engine.load(&pair.file("pair-model.onnx")?)?,
             answer_head: engine.load(&answer.file("answer-head.onnx")?)?,
+            detectors,
         })
     }
 }
@@ -174,10 +181,10 @@ fn tokens(text: &Bundle, input: &TextInput) -> Result<Tokens, OpenError> {
 }
 
 /// One name for all bundles together: the first 16 hex digits of a BLAKE3 over the BLAKE3s of their `model.toml`, which hold the files' hashes.
-fn hash(bundles: &[&Bundle]) -> String {
+fn hash<'a>(bundles: impl Iterator<Item = &'a blake3::Hash>) -> String {
     let mut hasher = blake3::Hasher::new();
     for bundle in bundles {
-        hasher.update(bundle.hash().as_bytes());
+        hasher.update(bundle.as_bytes());
     }
     hasher.finalize().to_hex().chars().take(16).collect()
 }
@@ -199,6 +206,7 @@ pub(super) struct OnnxModel {
     norm_head: Box<dyn Network>,
     pair_model: Box<dyn Network>,
     answer_head: Box<dyn Network>,
+    detectors: Sessions,
 }
 
 impl OnnxModel {
@@ -210,6 +218,7 @@ impl OnnxModel {
             norm_head: loaded.norm_head.session(&["probability"])?,
             pair_model: loaded.pair_model.session(&["probability"])?,
             answer_head: loaded.answer_head.session(&["breaches", "aware", "educates", "helpful"])?,
+            detectors: Sessions::default(),
             loaded: Arc::clone(loaded),
         })
     }
@@ -229,6 +238,18 @@ impl Model for OnnxModel {
         let [values, middle, states] = outputs(self.encoder.as_mut(), &inputs)?;
         let states = States::of(&states, values.len());
         Ok(Embedding { values: values.into(), middle: middle.into(), states, cut: rows.cut })
+    }
+
+    fn detect(&mut self, detector: Detector, picture: &Photo) -> Result<Vec<Label>, ModelError> {
+        self.loaded.detectors.detect(&mut self.detectors, detector, picture)
+    }
+
+    fn view(&mut self, picture: &Photo) -> Result<Vec<f32>, ModelError> {
+        self.loaded.detectors.view(&mut self.detectors, picture)
+    }
+
+    fn caption(&mut self, words: &str) -> Result<Vec<f32>, ModelError> {
+        self.loaded.detectors.caption(&mut self.detectors, words)
     }
 
     fn norms(&mut self, rows: &NormRows) -> Result<Vec<f32>, ModelError> {
@@ -286,7 +307,10 @@ impl Model for OnnxModel {
 }
 
 /// Runs a graph whose `N` outputs are all floating point.
-fn outputs<const N: usize>(network: &mut dyn Network, inputs: &[(&str, Tensor)]) -> Result<[Vec<f32>; N], ModelError> {
+pub(super) fn outputs<const N: usize>(
+    network: &mut dyn Network,
+    inputs: &[(&str, Tensor)],
+) -> Result<[Vec<f32>; N], ModelError> {
     let outputs: Vec<Vec<f32>> = network.run(inputs)?.into_iter().filter_map(Tensor::into_floats).collect();
     let found = outputs.len();
     outputs.try_into().map_err(|_| ModelError::Rows { found, expected: N })

@@ -190,6 +190,17 @@ fn altered(bundle: &str, from: &str, to: &str) -> tempfile::TempDir {
     folder
 }
 
+/// The shipped bundles without detectors, and a dual encoder that knows three colours.
+fn with_dual_encoder() -> tempfile::TempDir {
+    let folder = altered("norm-head", "kind", "kind");
+    let (from, to) = (models().join("../tests/dual-encoder"), folder.path().join("dual-encoder"));
+    std::fs::create_dir(&to).unwrap();
+    for file in ["model.toml", "vision_model.onnx", "text_model.onnx", "tokenizer.json"] {
+        std::fs::copy(from.join(file), to.join(file)).unwrap();
+    }
+    folder
+}
+
 fn refusal(models: &Path) -> String {
     let options = Options { models: models.to_owned(), backend: Backend::Rten, threads: 1, ..Options::default() };
     match Classifier::open(&options) {
@@ -244,4 +255,77 @@ async fn the_shipped_models_open_and_classify() {
     let Findings::Known { findings, threshold } = &reading.findings else { panic!("{:?}", reading.findings) };
     assert!((0.0..=1.0).contains(&findings[0].probability) && (0.0..=1.0).contains(threshold));
     assert!(reading.decode_us > 0 && reading.infer_us > 0 && reading.seen.len() == 1);
+}
+
+/// The contract of `docs/dual-encoder.md`: a bundle of that layout is found, verified, and says which of the norms' own cues a picture shows.
+#[tokio::test]
+async fn a_dual_encoder_looks_for_the_cues_of_norms() {
+    use super::super::fakes::{soon, turn};
+    use crate::domain::Detector;
+
+    let folder = with_dual_encoder();
+    let asked = [
+        norm("CN/red", "Red is kept for feasts.", [&["Red"], &[], &[]]),
+        norm("CN/colours", "Green and blue go to no funeral.", [&["green", "blue thing"], &[], &[]]),
+    ];
+    for backend in [Backend::Rten, Backend::Ort] {
+        if on(backend).is_none() {
+            continue;
+        }
+        let options = Options { models: folder.path().to_owned(), backend, threads: 1, ..Options::default() };
+        let classifier = Classifier::open(&options).unwrap();
+        let plain = Options { models: models().to_owned(), backend: Backend::Rten, threads: 1, ..Options::default() };
+        assert_ne!(
+            classifier.hash(),
+            Classifier::open(&plain).unwrap().hash(),
+            "its bundle is part of the models' hash"
+        );
+        for (colour, expected) in [([250, 10, 10], "Red"), ([10, 10, 250], "blue thing")] {
+            let reading = classifier.classify(&turn("May I wear this?", &[colour]), None, &asked, soon()).await;
+            let things = &reading.seen[0].things;
+            assert_eq!(things.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), [expected], "{backend}");
+            assert!(things[0].probability > 0.9 && things[0].detector == Detector::DualEncoder, "{things:?}");
+        }
+        let grey = classifier.classify(&turn("May I wear this?", &[[128; 3]]), None, &asked, soon()).await;
+        assert!(grey.seen[0].things.is_empty(), "nothing is nearer than the background: {:?}", grey.seen);
+    }
+}
+
+#[test]
+fn a_dual_encoder_that_is_not_as_described_is_refused() {
+    let folder = with_dual_encoder();
+    let manifest = folder.path().join("dual-encoder/model.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    for (from, to, says) in [
+        ("image_size = 8", "image_size = 0", "image_size must be between"),
+        ("std = [1.0, 1.0, 1.0]", "std = [1.0, 0.0, 1.0]", "values of std must be greater than 0"),
+        ("a photo of {}", "a photo", "template must hold {}"),
+        ("max_tokens = 6", "max_tokens = 0", "max_tokens must be between"),
+        ("pad = 1", "padding = 1", "unknown field `padding`"),
+        ("bytes = 182", "bytes = 183", "length is `182`"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        std::fs::write(&manifest, text.replacen(from, to, 1)).unwrap();
+        assert!(refusal(folder.path()).contains(says), "{}", refusal(folder.path()));
+    }
+}
+
+/// Both engines find the same things in photographs, and the same hands.
+#[test]
+fn the_shipped_detectors_find_what_a_photograph_shows() {
+    let photo = |name: &str| {
+        let file = std::fs::read(models().join("../examples/pictures").join(name)).unwrap();
+        super::super::picture::read(&file, &super::super::PictureLimits::default(), Ok).unwrap()
+    };
+    let cat = photo("cat.jpg");
+    for backend in [Backend::Rten, Backend::Ort] {
+        let Some(mut model) = on(backend) else { continue };
+        let names: Vec<_> = model.card().finds.iter().map(|finds| finds.detector).collect();
+        assert_eq!(names, [Detector::Objects, Detector::Gestures]);
+        let found = model.detect(Detector::Objects, &cat).unwrap();
+        assert!(found.iter().any(|one| one.name == "cat" && one.probability < 1.0), "{found:?}");
+        assert_eq!(model.detect(Detector::Gestures, &cat).unwrap(), [], "a cat signs nothing");
+        let refused = model.detect(Detector::DualEncoder, &cat).unwrap_err().to_string();
+        assert!(refused.contains("no bundle for the detector dual-encoder"), "{refused}");
+    }
 }

@@ -8,10 +8,13 @@ mod bundle;
 mod cache;
 mod card;
 mod classifier;
+mod detectors;
+mod dual;
 mod engine;
 #[cfg(test)]
 mod fakes;
 mod features;
+mod hands;
 mod jobs;
 mod labels;
 mod live;
@@ -20,6 +23,7 @@ mod model;
 #[cfg(feature = "rten")]
 mod native;
 mod network;
+mod objects;
 #[cfg(feature = "ort")]
 mod onnx;
 mod options;
@@ -28,7 +32,9 @@ mod picture;
 mod plan;
 mod pool;
 mod shelf;
+mod sights;
 mod states;
+mod things;
 mod tokens;
 mod words;
 
@@ -43,7 +49,8 @@ pub use network::NetworkError;
 #[cfg(feature = "ort")]
 pub use onnx::RuntimeError;
 pub use options::{Backend, OpenError, Options, UnknownBackend};
-pub use picture::{Frame, PictureError, PictureLimits, Pixels};
+pub use picture::{Frame, Photo, PictureError, PictureLimits, Pixels};
 pub use shelf::Shelf;
 pub use states::States;
+pub use things::{Finds, Matching};
 pub use tokens::TokenError;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::domain::NormId;
+use crate::domain::{Detector, Label, NormId};
 
 use super::card::Card;
 use super::network::NetworkError;
-use super::picture::Pixels;
+use super::picture::{Photo, Pixels};
 use super::states::States;
 use super::tokens::TokenError;
 
@@ -139,6 +139,30 @@ pub trait Model: Send {
     /// # Errors
     /// [`ModelError`] where the model fails.
     fn look(&mut self, picture: &Pixels) -> Result<Vec<f32>, ModelError>;
+
+    /// The things that a detector finds in a picture, each at most once, with how sure it is of them. It is asked only for detectors of the card.
+    ///
+    /// # Errors
+    /// [`ModelError`] where the model fails, or has no such detector.
+    fn detect(&mut self, _detector: Detector, _picture: &Photo) -> Result<Vec<Label>, ModelError> {
+        Err(ModelError::Other("this model detects nothing".to_owned()))
+    }
+
+    /// A picture as the dual encoder's picture side has it, of length 1. It is asked only where the card has a matching.
+    ///
+    /// # Errors
+    /// [`ModelError`] where the model fails, or there is no dual encoder.
+    fn view(&mut self, _picture: &Photo) -> Result<Vec<f32>, ModelError> {
+        Err(ModelError::Other("this model has no dual encoder".to_owned()))
+    }
+
+    /// Words as the dual encoder's text side has them, of length 1. They are asked only where the card has a matching.
+    ///
+    /// # Errors
+    /// [`ModelError`] where the model fails, or there is no dual encoder.
+    fn caption(&mut self, _words: &str) -> Result<Vec<f32>, ModelError> {
+        Err(ModelError::Other("this model has no dual encoder".to_owned()))
+    }
 
     /// What a text means. The text bears its prefix.
     ///

@@ -116,6 +116,7 @@ impl Runtime {
     /// Loads a graph for one thread. Threads of the engine's own would only wait for each other: the pool has one session for each core.
     pub(super) fn session(&self, graph: &Mapped, outputs: &[&str]) -> Result<Box<dyn Network>, NetworkError> {
         let session = self.load_graph(graph).map_err(NetworkError::Load)?;
+        graph.put_away();
         let named = |name: &str| session.outputs().iter().any(|output| output.name() == name);
         if let Some(unknown) = outputs.iter().find(|name| !named(name)) {
             return Err(NetworkError::Name((*unknown).to_owned()));

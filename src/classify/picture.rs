@@ -74,16 +74,23 @@ pub struct Pixels {
     pub planes: Vec<f32>,
 }
 
-/// Decodes a png, jpeg, gif (its first frame) or webp file and cuts the middle out of it.
+/// A decoded picture, upright and without transparent parts.
+pub type Photo = RgbImage;
+
+/// Decodes a png, jpeg, gif (its first frame) or webp file and makes something of it.
 ///
 /// # Errors
 /// [`PictureError`]; byte and pixel limits are held before anything is decoded, and a decoder that panics counts as [`PictureError::NotAPicture`].
-pub(super) fn read(file: &[u8], limits: &PictureLimits, frame: Frame) -> Result<Pixels, PictureError> {
+pub(super) fn read<T>(
+    file: &[u8],
+    limits: &PictureLimits,
+    make: impl FnOnce(Photo) -> Result<T, PictureError>,
+) -> Result<T, PictureError> {
     if file.len() > limits.bytes {
         return Err(PictureError::TooLarge);
     }
     let format = sniff(file)?;
-    let read = || decode(file, format, limits.pixels).and_then(|picture| cut(&picture, frame));
+    let read = || decode(file, format, limits.pixels).and_then(make);
     catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(PictureError::NotAPicture))
 }
 
@@ -165,7 +172,7 @@ fn blend(value: u8, alpha: u8) -> u8 {
 
 /// Scales the picture so that the frame is `crop` of its shorter side, and cuts the frame out of the middle. Both at once: what lies outside is not
 /// computed, so that a very long strip costs no more than a square.
-fn cut(picture: &RgbImage, frame: Frame) -> Result<Pixels, PictureError> {
+pub(super) fn cut(picture: &Photo, frame: Frame) -> Result<Pixels, PictureError> {
     let (width, height) = picture.dimensions();
     let scale = f64::from(frame.side) / frame.crop / f64::from(width.min(height));
     let (left, across) = middle(width, scale, frame.side);
@@ -177,6 +184,35 @@ fn cut(picture: &RgbImage, frame: Frame) -> Result<Pixels, PictureError> {
     let mut target = Image::new(frame.side, frame.side, PixelType::U8x3);
     Resizer::new().resize(&source, &mut target, &options).map_err(|_| PictureError::NotAPicture)?;
     Ok(planes(target.buffer(), frame.side as usize))
+}
+
+/// The whole picture, scaled to a square whatever its shape.
+pub(super) fn squashed(picture: &Photo, side: u32) -> Result<Pixels, PictureError> {
+    scaled(picture, side, side).map(|rgb| planes(&rgb, side as usize))
+}
+
+/// The whole picture, scaled in its own shape into the middle of a black square.
+pub(super) fn letterbox(picture: &Photo, side: u32) -> Result<Pixels, PictureError> {
+    let longest = u64::from(picture.width().max(picture.height()).max(1));
+    let part = |length: u32| u32::try_from(u64::from(length) * u64::from(side) / longest).unwrap_or(side).max(1);
+    let (width, height) = (part(picture.width()), part(picture.height()));
+    let rgb = scaled(picture, width, height)?;
+    let (left, top, line, side) = ((side - width) / 2, (side - height) / 2, width as usize * 3, side as usize);
+    let mut square = vec![0; side * side * 3];
+    for (row, line) in square.chunks_exact_mut(side * 3).skip(top as usize).zip(rgb.chunks_exact(line)) {
+        row.iter_mut().skip(left as usize * 3).zip(line).for_each(|(to, from)| *to = *from);
+    }
+    Ok(planes(&square, side))
+}
+
+/// The picture in other measures, three bytes a pixel.
+fn scaled(picture: &Photo, width: u32, height: u32) -> Result<Vec<u8>, PictureError> {
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
+    let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3);
+    let source = source.map_err(|_| PictureError::NotAPicture)?;
+    let mut target = Image::new(width, height, PixelType::U8x3);
+    Resizer::new().resize(&source, &mut target, &options).map_err(|_| PictureError::NotAPicture)?;
+    Ok(target.into_vec())
 }
 
 /// Where the frame begins and how far it reaches along one side of the source, when that side is scaled to a whole number of pixels first.

@@ -20,7 +20,7 @@ fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
 }
 
 fn look(file: &[u8]) -> Result<Pixels, PictureError> {
-    read(file, &LIMITS, Frame::default())
+    read(file, &LIMITS, |photo| cut(&photo, Frame::default()))
 }
 
 /// Red, green and blue at a place of the frame.
@@ -161,7 +161,9 @@ fn the_frame_is_the_middle_of_the_picture() {
         Rgb(if inside { [255, 255, 255] } else { [0, 0, 0] })
     });
     let frame = Frame { side: 260, crop: 260.0 / 297.0 };
-    let pixels = read(&encoded(&DynamicImage::ImageRgb8(picture), ImageFormat::Png), &LIMITS, frame).unwrap();
+    let pixels =
+        read(&encoded(&DynamicImage::ImageRgb8(picture), ImageFormat::Png), &LIMITS, |photo| cut(&photo, frame))
+            .unwrap();
     assert!(pixels.planes.iter().all(|&value| value > 250.0));
 }
 
@@ -178,4 +180,14 @@ proptest! {
         }
         let _ = look(&file);
     }
+}
+
+#[test]
+fn a_picture_lies_in_the_middle_of_its_square() {
+    let square = letterbox(&Photo::from_pixel(400, 200, image::Rgb([200, 100, 50])), 192).unwrap();
+    let red = |x: usize, y: usize| square.planes[y * 192 + x];
+    let middle_and_edges = [red(96, 96), red(0, 96), red(96, 10), red(96, 190)];
+    assert!(middle_and_edges.iter().zip([200.0, 200.0, 0.0, 0.0]).all(|(found, there)| (found - there).abs() < 1.0));
+    assert_eq!(letterbox(&Photo::from_pixel(5000, 1, image::Rgb([9; 3])), 192).map(|square| square.side), Ok(192));
+    assert_eq!(squashed(&Photo::from_pixel(3, 500, image::Rgb([9; 3])), 8).map(|square| square.planes.len()), Ok(192));
 }

@@ -27,6 +27,12 @@ pub(super) fn fits(label: &BTreeSet<String>, cue: &BTreeSet<String>) -> bool {
     !label.is_empty() && !cue.is_empty() && (cue.is_subset(label) || label.is_subset(cue))
 }
 
+/// Whether a thing is one that a cue asks for: all the cue's words are among its own. A label need not be as special as the cue; a thing must be, or every
+/// bottle would be one of wine.
+pub(super) fn answers(thing: &BTreeSet<String>, cue: &BTreeSet<String>) -> bool {
+    !cue.is_empty() && cue.is_subset(thing)
+}
+
 /// Whether a question points at something: "may I bring *this*?"
 pub(super) fn points(query: &str) -> bool {
     let lower = query.to_lowercase();

@@ -154,7 +154,8 @@ impl Explained {
         for seen in &reading.seen {
             let labels: Vec<String> =
                 seen.labels.iter().take(3).map(|label| format!("{} {:.2}", label.name, label.probability)).collect();
-            lines.push(format!("  {}", labels.join(", ")));
+            let things = seen.things.iter().map(|thing| format!("{} {:.2}", thing.name, thing.probability));
+            lines.push(format!("  {}", labels.into_iter().chain(things).collect::<Vec<_>>().join(", ")));
         }
         for coverage in &reading.coverage {
             if let crate::domain::Scan::Unscanned(why) = &coverage.scan {

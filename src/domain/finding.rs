@@ -70,6 +70,29 @@ pub struct Label {
     pub probability: f32,
 }
 
+words! {
+    /// What looks for things in a picture beside the labeller.
+    Detector, "detector" {
+        /// Objects of a fixed list.
+        Objects = "objects",
+        /// Gestures of hands.
+        Gestures = "gestures",
+        /// Whatever the norms' cues name, by nearness of picture and words.
+        DualEncoder = "dual-encoder",
+    }
+}
+
+/// A thing that was found in a picture because a norm in play asks for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Thing {
+    /// What it is.
+    pub name: String,
+    /// How sure the detector is, 0..=1.
+    pub probability: f32,
+    /// Who found it.
+    pub detector: Detector,
+}
+
 /// What was seen in one picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
@@ -77,6 +100,9 @@ pub struct Seen {
     pub message: usize,
     /// The labels, best first.
     pub labels: Vec<Label>,
+    /// The things that norms in play ask for, the surest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub things: Vec<Thing>,
 }
 
 /// Whether a part of the exchange was looked at.

@@ -13,7 +13,7 @@ mod verdict;
 
 pub use country::{Country, UnknownCountry};
 pub use decision::{Action, Decision, Fallback, GuardPlan, Mode, Ruling, Step, StreamGuard};
-pub use finding::{Coverage, Evidence, Finding, Findings, Label, Reading, Scan, Seen, Unavailable};
+pub use finding::{Coverage, Detector, Evidence, Finding, Findings, Label, Reading, Scan, Seen, Thing, Unavailable};
 pub use language::{Language, UnknownLanguage};
 pub use layer::{Adjustment, Layer, Layers, Wish};
 pub use norm::{Domain, Norm, NormId, Source, Strength, Texts, UnknownNormId, UnknownWord};

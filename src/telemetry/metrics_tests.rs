@@ -34,7 +34,11 @@ fn record(text: &str) -> Record {
             Coverage::unscanned("messages[0]: picture", UnreadPicture::RemoteUrl.word()),
         ],
         guarded: true,
-        seen: vec![Seen { message: 0, labels: vec![crate::domain::Label { name: text.to_owned(), probability: 0.9 }] }],
+        seen: vec![Seen {
+            message: 0,
+            labels: vec![crate::domain::Label { name: text.to_owned(), probability: 0.9 }],
+            things: Vec::new(),
+        }],
         findings: vec![FindingRecord {
             norm: norm.clone(),
             probability: 0.9,

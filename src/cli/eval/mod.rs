@@ -35,7 +35,7 @@ enum What {
 /// Flags of `comity eval norms`.
 #[derive(Debug, clap::Args)]
 struct NormArgs {
-    /// The labelled questions: JSON lines with `id`, `country`, `language`, `photo`, `needs_photo`, `query`, `at_stake`, `norm_keywords`, `kind` and
+    /// The labelled questions: JSON lines with `id`, `country`, `language`, `photo`, `needs_photo`, `query`, `at_stake`, `norm_ids` (or `norm_keywords`), `kind` and
     /// `answers`, or CROSS's JSON
     #[arg(long, value_name = "FILE")]
     cases: PathBuf,

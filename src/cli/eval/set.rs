@@ -89,6 +89,8 @@ struct Row {
     at_stake: bool,
     #[serde(default)]
     norm_keywords: Vec<String>,
+    #[serde(default)]
+    norm_ids: BTreeSet<NormId>,
     kind: String,
     #[serde(default)]
     answers: Vec<Graded>,
@@ -133,12 +135,13 @@ pub(super) fn read(cases: &Path, photos: Option<&Path>, counterparts: Option<&Pa
 fn own(line: &str, photos: Option<&Path>) -> anyhow::Result<Item> {
     let row: Row = serde_json::from_str(line)?;
     ensure!(
-        !row.at_stake || !row.norm_keywords.is_empty(),
-        "what is at stake needs \"norm_keywords\": words of which the right norm's texts have one"
+        !row.at_stake || !row.norm_keywords.is_empty() || !row.norm_ids.is_empty(),
+        "what is at stake needs \"norm_ids\", or \"norm_keywords\": words of which the right norm's texts have one"
     );
+    let right = if row.norm_ids.is_empty() { Right::Words(row.norm_keywords) } else { Right::Ids(row.norm_ids) };
     Ok(Item {
         picture: row.photo.as_deref().map(|photo| shown(photos, photo, &spelled_out(photo))),
-        right: row.at_stake.then_some(Right::Words(row.norm_keywords)),
+        right: row.at_stake.then_some(right),
         id: row.id,
         country: row.country,
         language: row.language,
