@@ -39,9 +39,11 @@ OTHER = 0.5                   # weight of a norm of the same country that the qu
 TWINS = 0.5                   # weight of "the question at stake before its near miss"
 RATE, HEAD_RATE, WARM_UP, DROP = 1.5e-4, 7.5e-4, 0.05, 0.1
 ALARMS = 0.08                 # where recall is compared
-ALLOWED = 0.10                # the share of the harmless questions held out, near misses all, that the shipped threshold flags
+ALLOWED = 0.09                # the share of the harmless questions held out, near misses all, that the shipped threshold flags
 SHORTLIST = 4                 # norms that are read together with a question
 SHORTLISTED = 0.02            # the first look's probability from which a norm is read
+# Those in which the models reach the floor (README.md): by the questions held out, or by tests/languages.jsonl.
+LANGUAGES = "en am ar az bg bn cs da de es fa fr hi id it ja ko ms nb ne nl no pl pt ru sv sw ta th tl tr uk ur vi zh".split()
 
 
 class Layer(nn.Module):
@@ -464,7 +466,7 @@ def write(shop: Workshop, reader: Reader, learned: list[Example], kept: list[Exa
         "languages": languages,
         "questions": len([q for q in shop.data.queries if q["norm"] not in {e.row["norm"] for e in kept}]), "norms": len(shop.norms),
     }
-    top = {"features": features.PAIR_FEATURES, "threshold": threshold, "shortlist": SHORTLIST, "shortlisted": SHORTLISTED}
+    top = {"features": features.PAIR_FEATURES, "threshold": threshold, "shortlist": SHORTLIST, "shortlisted": SHORTLISTED, "languages": LANGUAGES}
     shapes = {"scene": ["S", HIDDEN], "norm": ["N", HIDDEN], "evidence": [1, len(features.PAIR_FEATURES)]}
     bundle.described(folder, "pair-model", top, [], ["pair-model.onnx"], shapes, {"probability": [1]}, "layers 9 to 12 of the text encoder over both texts, and evidence",
                      "train/pair.py", figures_, shop.encoder.stamp)

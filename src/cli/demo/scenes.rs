@@ -117,7 +117,7 @@ pub(super) static SCENES: &[Scene] = &[
     },
     Scene {
         title: "Japan, a wedding, in Spanish",
-        query: "Mi compañera de Kioto se casa el sábado y le regalo este cuchillo. ¿Qué papel y qué lazo le pongo?",
+        query: "Mi compañera de Kioto se casa el sábado. ¿Les regalo uno de estos a los novios?",
         picture: Some(&KNIFE),
         stream: false,
         shadow: false,
