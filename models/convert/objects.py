@@ -32,12 +32,13 @@ MEAN = (123.675, 116.28, 103.53)           # red, green, blue
 DEVIATION = (58.395, 57.12, 57.375)
 SLOPE = 0.1                                # of the leaky rectifiers below zero
 STAGES = ((1, 1), (2, 2), (2, 2), (2, 3))  # of the backbone: stride, inner blocks
+# The classes of COCO; two are called what the picture labeller calls them, since they are no dog and no bear.
 NAMES = [name.strip() for name in """
 person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, stop sign, parking meter, bench, bird, cat, dog, horse,
 sheep, cow, elephant, bear, zebra, giraffe, backpack, umbrella, handbag, tie, suitcase, frisbee, skis, snowboard, sports ball, kite, baseball bat,
 baseball glove, skateboard, surfboard, tennis racket, bottle, wine glass, cup, fork, knife, spoon, bowl, banana, apple, sandwich, orange, broccoli, carrot,
-hot dog, pizza, donut, cake, chair, couch, potted plant, bed, dining table, toilet, tv, laptop, mouse, remote, keyboard, cell phone, microwave, oven,
-toaster, sink, refrigerator, book, clock, vase, scissors, teddy bear, hair drier, toothbrush
+hotdog, pizza, donut, cake, chair, couch, potted plant, bed, dining table, toilet, tv, laptop, mouse, remote, keyboard, cell phone, microwave, oven,
+toaster, sink, refrigerator, book, clock, vase, scissors, teddy, hair drier, toothbrush
 """.split(",")]
 CROPS = 12                                 # of each photograph, to find the ranges
 

@@ -14,7 +14,7 @@ pub struct Card {
     pub hash: String,
     /// The engine and its version, such as `ONNX Runtime 1.28.0`.
     pub backend: String,
-    /// The languages that the text encoder covers; `None`: any.
+    /// The languages in which the models are known to find enough; `None`: any.
     pub languages: Option<Vec<Language>>,
     /// Goes before what a user says.
     pub query_prefix: String,
@@ -99,8 +99,8 @@ impl Card {
         format!("{}{}", self.passage_prefix, text.trim())
     }
 
-    /// Whether questions in this language can be read. One that could not be told is taken as readable.
-    pub(super) fn reads(&self, language: Option<Language>) -> bool {
+    /// Whether what is not found in a question of this language is not there. A language that could not be told is taken as covered.
+    pub(super) fn vouches_for(&self, language: Option<Language>) -> bool {
         match (&self.languages, language) {
             (Some(covered), Some(language)) => covered.contains(&language),
             (None, _) | (_, None) => true,
@@ -147,10 +147,10 @@ mod tests {
     }
 
     #[test]
-    fn a_language_that_could_not_be_told_is_read() {
+    fn a_language_that_could_not_be_told_is_covered() {
         let card = Card { languages: Some(vec![Language::ENGLISH]), ..Card::default() };
-        assert!(card.reads(None) && card.reads(Some(Language::ENGLISH)) && !card.reads("zu".parse().ok()));
-        assert!(Card::default().reads("zu".parse().ok()));
+        assert!(card.vouches_for(None) && card.vouches_for(Some(Language::ENGLISH)));
+        assert!(!card.vouches_for("zu".parse().ok()) && Card::default().vouches_for("zu".parse().ok()));
     }
 
     #[test]

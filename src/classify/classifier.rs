@@ -143,22 +143,12 @@ impl Classifier {
         if norms.is_empty() {
             let findings = Findings::Known { findings: Vec::new(), threshold: self.card.at_stake };
             let coverage = plan.unscanned("no-norms");
-            return Reading { findings, seen: Vec::new(), coverage, decode_us: 0, infer_us: 0 };
+            return Reading { findings, vouched: true, seen: Vec::new(), coverage, decode_us: 0, infer_us: 0 };
         }
         let spent = Arc::new(Spent::default());
         let found = live.read(&self.card, &plan, norms, deadline, &spent);
-        let mut found = timeout_at(deadline, found).await.unwrap_or(Err(Unavailable::Late));
-        if !self.card.reads(language) {
-            found = found.and_then(|found| self.without_silence(found));
-        }
-        self.reading(&plan, found, &spent)
-    }
-
-    /// In a language that the models are not held to read, what they find counts, and that they find nothing does not: of norms that they do not see at
-    /// stake nothing is said.
-    fn without_silence(&self, mut found: Found) -> Result<Found, Unavailable> {
-        found.findings.retain(|finding| finding.probability >= self.card.at_stake);
-        if found.findings.is_empty() { Err(Unavailable::Language) } else { Ok(found) }
+        let found = timeout_at(deadline, found).await.unwrap_or(Err(Unavailable::Late));
+        self.reading(&plan, found, self.card.vouches_for(language), &spent)
     }
 
     /// Holds a question against norms when its pictures are not at hand and only names say what they show, one name for each picture.
@@ -182,18 +172,17 @@ impl Classifier {
         }
     }
 
-    fn reading(&self, plan: &Plan, found: Result<Found, Unavailable>, spent: &Spent) -> Reading {
+    fn reading(&self, plan: &Plan, found: Result<Found, Unavailable>, vouched: bool, spent: &Spent) -> Reading {
         let (decode_us, infer_us) = spent.micros();
         match found {
             Ok(Found { findings, sights, read }) => {
-                let flaws: Vec<_> = sights.iter().map(|sight| sight.as_ref().err().copied()).collect();
                 let findings = Findings::Known { findings, threshold: self.card.at_stake };
-                let coverage = plan.coverage(read, &flaws);
-                Reading { findings, seen: self.seen(plan, &sights), coverage, decode_us, infer_us }
+                let coverage = plan.coverage(read, vouched, &sights);
+                Reading { findings, vouched, seen: self.seen(plan, &sights), coverage, decode_us, infer_us }
             }
             Err(why) => {
-                let coverage = plan.unscanned(why.word());
-                Reading { findings: Findings::Unknown(why), seen: Vec::new(), coverage, decode_us, infer_us }
+                let (findings, coverage) = (Findings::Unknown(why), plan.unscanned(why.word()));
+                Reading { findings, vouched, seen: Vec::new(), coverage, decode_us, infer_us }
             }
         }
     }

@@ -57,7 +57,10 @@ impl Detectors {
     pub(super) fn open(models: &Path, engine: &Engine) -> Result<Self, OpenError> {
         let bundle = |name: &str| {
             let folder = models.join(name);
-            folder.exists().then(|| Bundle::open(&folder, name)).transpose()
+            // A folder that is there and cannot be looked into is an error, as is a link to nowhere: only what is absent is no detector.
+            let absent =
+                std::fs::symlink_metadata(&folder).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+            (!absent).then(|| Bundle::open(&folder, name)).transpose()
         };
         let (objects, hands, dual) = (bundle("objects")?, bundle("hands")?, bundle("dual-encoder")?);
         let hashes = [&objects, &hands, &dual].into_iter().flatten().map(Bundle::hash).collect();

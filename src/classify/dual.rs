@@ -1,5 +1,5 @@
-//! A dual encoder: pictures and words as points of one space, so that a norm's own cues can be looked for. The files are laid out as exports of CLIP,
-//! SigLIP and their kin have them; `docs/dual-encoder.md` says how a bundle is made.
+//! A dual encoder: pictures and words as points of one space, so that a norm's own cues can be looked for. The files are laid out as exports of CLIP
+//! and its kin have them; `docs/dual-encoder.md` says how a bundle is made.
 
 use serde::Deserialize;
 use tokenizers::{Tokenizer, TruncationParams};
@@ -7,7 +7,7 @@ use tokenizers::{Tokenizer, TruncationParams};
 use super::bundle::Bundle;
 use super::detectors::Session;
 use super::engine::{Engine, Graph};
-use super::loaded::outputs;
+use super::loaded::{outputs, rows};
 use super::model::ModelError;
 use super::network::Tensor;
 use super::objects::side;
@@ -55,6 +55,8 @@ struct Match {
     scale: f32,
     bias: f32,
     threshold: f32,
+    /// How many numbers pictures and words become.
+    dimensions: usize,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +73,7 @@ pub(super) struct Dual {
     text: (Graph, Text),
     tokenizer: Tokenizer,
     matching: Matching,
+    dimensions: usize,
 }
 
 impl std::fmt::Debug for Dual {
@@ -85,23 +88,29 @@ impl Dual {
         let Facts { vision, text, matching } = bundle.facts()?;
         side(bundle, vision.image_size)?;
         let said = |message: &str| OpenError::from(bundle.flaw("model.toml", &message));
+        let numbers = [matching.scale, matching.bias, matching.threshold];
+        if !numbers.iter().chain(&vision.mean).chain(&vision.std).all(|number| number.is_finite()) {
+            return Err(said("mean, std, scale, bias and threshold must be finite numbers"));
+        }
         if vision.std.iter().any(|deviation| *deviation <= 0.0) {
             return Err(said("the values of std must be greater than 0"));
         }
-        if !(1..=1024).contains(&text.max_tokens) {
-            return Err(said("max_tokens must be between 1 and 1024"));
+        // What tokenizers put around a text must fit, too.
+        if !(8..=1024).contains(&text.max_tokens) {
+            return Err(said("max_tokens must be between 8 and 1024"));
         }
         if !matching.template.contains("{}") {
             return Err(said("template must hold {} where the cue goes"));
         }
         let tokenizer = tokenizer(&bundle.file("tokenizer.json")?, text.max_tokens);
         let tokenizer = tokenizer.map_err(|error| bundle.flaw("tokenizer.json", &error))?;
-        let Match { template, background, scale, bias, threshold } = matching;
+        let Match { template, background, scale, bias, threshold, dimensions } = matching;
         Ok(Self {
             vision: (engine.load(&bundle.file("vision_model.onnx")?)?, vision),
             text: (engine.load(&bundle.file("text_model.onnx")?)?, text),
             tokenizer,
             matching: Matching { template, background, scale, bias, threshold },
+            dimensions,
         })
     }
 
@@ -126,6 +135,7 @@ impl Dual {
         }
         let image = Tensor::floats(&[1, 3, pixels.side, pixels.side], pixels.planes);
         let [view] = outputs(session.on(graph, &[&facts.output])?, &[(&facts.input, image)])?;
+        rows(view.len(), self.dimensions)?;
         Ok(unit(view))
     }
 
@@ -145,6 +155,7 @@ impl Dual {
             inputs.push((name, Tensor::integers(&shape, mask)));
         }
         let [caption] = outputs(session.on(graph, &[&facts.output])?, &inputs)?;
+        rows(caption.len(), self.dimensions)?;
         Ok(unit(caption))
     }
 }

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{Detector, Evidence, Norm, NormId, Thing};
+use crate::domain::{Detector, Evidence, Norm, NormId, Thing, Unavailable};
 
 use super::card::{Card, Spread};
 use super::model::{Embedding, Model, ModelError, Pair};
 use super::states::States;
-use super::words;
+use super::words::{self, Name};
 
 /// The columns of evidence of the norm head, in their order.
 pub const NORM_FEATURES: [&str; 12] = [
@@ -133,6 +133,7 @@ impl NormVectors {
         let (cues, rest) = rest.split_at_checked(norm.see.len())?;
         let (asks, breaches) = rest.split_at_checked(norm.asks.len())?;
         let captioned = texts.captions.is_empty() != card.matching.is_some() || norm.see.is_empty();
+        let captioned = captioned && texts.captions.len().is_multiple_of(norm.see.len().max(1));
         if breaches.len() != norm.answers.len() || !captioned {
             return None;
         }
@@ -178,9 +179,9 @@ impl NormVectors {
         self.wants.contains(&detector)
     }
 
-    /// Whether a thing of these words is one that a cue names.
-    pub(super) fn asks_for(&self, thing: &BTreeSet<String>) -> bool {
-        self.names.iter().any(|(_, cue)| words::answers(thing, cue))
+    /// Whether a thing of that name is one that a cue names.
+    pub(super) fn asks_for(&self, thing: &Name) -> bool {
+        self.names.iter().any(|(_, cue)| thing.answers(cue))
     }
 
     /// The cues, each as a dual encoder has it.
@@ -190,10 +191,10 @@ impl NormVectors {
     }
 
     /// How much of a picture the cues name, 0..=1.
-    fn see_match(&self, labels: &[f32], things: &[Thing]) -> f32 {
+    fn see_match(&self, labels: &[f32], things: &[Named]) -> f32 {
         let labels = self.fitting.iter().filter_map(|&index| labels.get(index)).sum::<f32>().min(1.0);
-        let named = things.iter().filter(|thing| self.asks_for(&words::words(&thing.name)));
-        named.map(|thing| thing.probability).fold(labels, f32::max)
+        let answering = things.iter().filter(|thing| self.asks_for(&thing.name));
+        answering.map(|thing| thing.probability).fold(labels, f32::max)
     }
 }
 
@@ -263,7 +264,7 @@ pub(super) struct Labelled {
 impl Labelled {
     /// Takes together what a distribution over the card's labels is needed for.
     pub(super) fn new(distribution: Vec<f32>, card: &Card) -> Self {
-        let width = card.query_centre.len().max(card.label_embeddings.len() / distribution.len().max(1));
+        let width = card.label_embeddings.len() / distribution.len().max(1);
         let mut mixture = vec![0.0; width];
         for (share, label) in distribution.iter().zip(card.label_embeddings.chunks_exact(width.max(1))) {
             for (sum, value) in mixture.iter_mut().zip(label) {
@@ -290,11 +291,25 @@ impl Labelled {
     }
 }
 
+/// A thing's words and probability: norms are asked for it by its words, so they are taken apart once.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    name: Name,
+    probability: f32,
+}
+
+/// Things, ready to be held against norms.
+pub(super) fn named(things: &[Thing]) -> Vec<Named> {
+    things.iter().map(|thing| Named { name: Name::of(&thing.name), probability: thing.probability }).collect()
+}
+
 /// A picture as it is held against norms.
 #[derive(Debug, Clone)]
 pub(super) struct Shown {
     pub(super) labels: Arc<Labelled>,
     pub(super) things: Vec<Thing>,
+    /// The detectors that could not look, and why.
+    pub(super) missed: Vec<(Detector, Unavailable)>,
 }
 
 /// A question and its pictures, ready to be held against norms.
@@ -304,7 +319,7 @@ pub(super) struct Question {
     scene: Direction,
     states: States,
     spread: Spread,
-    pictures: Vec<Shown>,
+    pictures: Vec<(Arc<Labelled>, Vec<Named>)>,
     points: bool,
     short: bool,
 }
@@ -316,16 +331,16 @@ impl Question {
             query: Direction::from(&query.values, &card.query_centre),
             scene: Direction::from(&scene.values, &card.query_centre),
             states: scene.states.clone(),
-            spread: if pictures.is_empty() { Spread::default() } else { card.spread(&query.values) },
+            spread: query.spread,
             points: words::points(text),
             short: words::content(text) <= SHORT,
-            pictures,
+            pictures: pictures.into_iter().map(|shown| (shown.labels, named(&shown.things))).collect(),
         }
     }
 
     /// The largest of a value over all pictures; 0 without any.
-    fn over_pictures(&self, value: impl Fn(&Shown) -> f32) -> f32 {
-        largest(self.pictures.iter().map(|picture| value(picture)))
+    fn over_pictures(&self, value: impl Fn(&Labelled) -> f32) -> f32 {
+        largest(self.pictures.iter().map(|(labels, _)| value(labels)))
     }
 
     /// The row of evidence for one norm, in the order of [`NORM_FEATURES`].
@@ -336,13 +351,11 @@ impl Question {
             flag(!norm.asks.is_empty()),
             self.seen(norm),
             self.over_pictures(|picture| {
-                largest(
-                    norm.cues.iter().zip(&norm.cue_spreads).map(|(cue, spread)| picture.labels.standing(cue, *spread)),
-                )
+                largest(norm.cues.iter().zip(&norm.cue_spreads).map(|(cue, spread)| picture.standing(cue, *spread)))
             }),
-            self.over_pictures(|picture| picture.labels.standing(&norm.toward, norm.spread)),
-            self.over_pictures(|picture| picture.labels.standing(&self.query, self.spread)),
-            self.over_pictures(|picture| picture.labels.sure),
+            self.over_pictures(|picture| picture.standing(&norm.toward, norm.spread)),
+            self.over_pictures(|picture| picture.standing(&self.query, self.spread)),
+            self.over_pictures(|picture| picture.sure),
             self.query.nearest(&norm.cues),
             self.query.nearest(&norm.asks),
             self.scene.nearest(&norm.asks),
@@ -364,7 +377,7 @@ impl Question {
 
     /// How much of a picture the norm's cues name.
     fn seen(&self, norm: &NormVectors) -> f32 {
-        self.over_pictures(|picture| norm.see_match(&picture.labels.distribution, &picture.things))
+        largest(self.pictures.iter().map(|(labels, things)| norm.see_match(&labels.distribution, things)))
     }
 
     /// What speaks for a norm.
@@ -379,7 +392,7 @@ impl Question {
 }
 
 /// The row of evidence for one norm and one window of an answer, in the order of [`ANSWER_FEATURES`].
-pub(super) fn answer_evidence(answer: &Direction, pictures: &[(Vec<f32>, &[Thing])], norm: &NormVectors) -> [f32; 4] {
+pub(super) fn answer_evidence(answer: &Direction, pictures: &[(Vec<f32>, Vec<Named>)], norm: &NormVectors) -> [f32; 4] {
     [
         flag(!pictures.is_empty()),
         largest(pictures.iter().map(|(labels, things)| norm.see_match(labels, things))),

@@ -53,8 +53,12 @@ fn vectors() -> NormVectors {
 
 fn question(text: &str, pictures: &[[f32; 3]]) -> Question {
     let labels = |picture: &[f32; 3]| Arc::new(Labelled::new(picture.to_vec(), &card()));
-    let pictures = pictures.iter().map(|picture| Shown { labels: labels(picture), things: Vec::new() }).collect();
-    Question::new(text, &Embedding::of(vec![1.5, 1.5]), &Embedding::of(vec![0.5, 3.5]), pictures, &card())
+    let pictures = pictures
+        .iter()
+        .map(|picture| Shown { labels: labels(picture), things: Vec::new(), missed: Vec::new() })
+        .collect();
+    let query = Embedding { spread: card().spread(&[1.5, 1.5]), ..Embedding::of(vec![1.5, 1.5]) };
+    Question::new(text, &query, &Embedding::of(vec![0.5, 3.5]), pictures, &card())
 }
 
 #[test]
@@ -127,7 +131,7 @@ fn an_embedding_in_the_centre_is_near_nothing() {
 #[test]
 fn an_answer_is_held_against_what_a_breach_says() {
     let answer = Direction::from(&[1.0, 1.0], &[0.0, 1.0]);
-    let row = answer_evidence(&answer, &[(vec![0.3, 0.1, 0.0], &[])], &vectors());
+    let row = answer_evidence(&answer, &[(vec![0.3, 0.1, 0.0], Vec::new())], &vectors());
     let expected = [1.0, 0.3, 1.0, 0.5_f32.sqrt()];
     assert!(row.iter().zip(expected).all(|(found, expected)| close(*found, expected)), "{row:?}");
 }
@@ -145,7 +149,7 @@ fn a_thing_that_a_cue_names_counts_like_a_label() {
     let thing = |name: &str| Thing { name: name.to_owned(), probability: 0.9, detector: Detector::Objects };
     let seen = |things: Vec<Thing>| {
         let mut asked = question("May I bring this?", &[[0.2, 0.8, 0.0]]);
-        asked.pictures[0].things = things;
+        asked.pictures[0].1 = named(&things);
         (asked.evidence(&vectors())[3], asked.spoken_for(&vectors()))
     };
     assert!(close(seen(Vec::new()).0, 0.2));
@@ -153,7 +157,7 @@ fn a_thing_that_a_cue_names_counts_like_a_label() {
     assert!(close(seen(vec![thing("spoon")]).0, 0.2));
     assert_eq!(seen(vec![thing("clock")]).1, Evidence::Picture);
     let answer = Direction::from(&[1.0, 1.0], &[0.0, 1.0]);
-    assert!(close(answer_evidence(&answer, &[(vec![0.0; 3], &[thing("clock")])], &vectors())[1], 0.9));
+    assert!(close(answer_evidence(&answer, &[(vec![0.0; 3], named(&[thing("clock")]))], &vectors())[1], 0.9));
 }
 
 #[test]
@@ -187,5 +191,8 @@ fn a_norms_texts_are_kept_whole_or_not_at_all() {
     assert_eq!(NormTexts::from_bytes(&[], 2), None);
     let other = Card { matching: None, ..card() };
     let norm = norm("CN/clock-as-gift", "No clocks.", [&["clock"], &[], &[]]);
-    assert!(NormVectors::of(&other, &norm, &texts).is_none(), "captions without a dual encoder are of another deployment");
+    assert!(
+        NormVectors::of(&other, &norm, &texts).is_none(),
+        "captions without a dual encoder are of another deployment"
+    );
 }

@@ -1,6 +1,6 @@
 //! Hands and what they sign: palms are found, each hand is cut out upright, and the places of its 21 joints tell which fingers are stretched.
 //!
-//! The joints are numbered as MediaPipe Hands numbers them: 0 the wrist, then four for each finger from the thumb on, its tip last.
+//! The joints are numbered as the model numbers them: 0 the wrist, then four for each finger from the thumb on, its tip last.
 
 use serde::Deserialize;
 
@@ -246,7 +246,8 @@ fn gesture(joints: &[[f32; 3]; 21]) -> Option<&'static str> {
         // Down is where y grows.
         let [_, from, _] = joints[2];
         let rise = (from - joints[4][1]) / apart(2, 4).max(f32::MIN_POSITIVE);
-        return if rise.abs() < 0.75 { None } else { Some(THUMBS[usize::from(rise < 0.0)]) };
+        let [up, down] = THUMBS;
+        return if rise.abs() < 0.75 { None } else { Some(if rise > 0.0 { up } else { down }) };
     }
     let fits = |(signed, how, _): &&([bool; 4], Thumb, &str)| *signed == fingers && (thumb || *how == Thumb::Either);
     GESTURES.iter().find(fits).map(|(_, _, name)| *name)

@@ -96,9 +96,10 @@ fn decoded<T>(
 }
 
 /// A job: says what a text means.
-pub(super) fn embedded(model: &mut dyn Model, text: &str, spent: &Spent) -> Result<Embedding, ModelError> {
+pub(super) fn embedded(model: &mut dyn Model, card: &Card, text: &str, spent: &Spent) -> Result<Embedding, ModelError> {
     let since = Instant::now();
     let embedding = model.embed(text);
+    let embedding = embedding.map(|embedding| Embedding { spread: card.spread(&embedding.values), ..embedding });
     Spent::add(&spent.infer, since);
     embedding
 }

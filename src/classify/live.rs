@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all, try_join_all};
+use futures_util::future::{join, join_all, try_join, try_join_all};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -12,7 +12,7 @@ use crate::domain::{Finding, Judgement, Label, Norm, Seen, Thing, Unavailable};
 use super::cache::{Cache, Key};
 use super::card::Card;
 use super::classifier::Gauges;
-use super::features::{Direction, Labelled, NormTexts, NormVectors, Question, Shown, answer_evidence};
+use super::features::{Direction, Labelled, NormTexts, NormVectors, Question, Shown, answer_evidence, named};
 use super::jobs::{Glance, Sight, Spent, embedded, first_look, judged, read_together};
 use super::model::{AnswerRow, AnswerRows, Embedding, Model, ModelError, Pair};
 use super::picture::{PictureError, PictureLimits};
@@ -102,13 +102,14 @@ impl Live {
         deadline: Instant,
         spent: &Arc<Spent>,
     ) -> Result<Found, Unavailable> {
-        let norms = self.norms(card, norms, deadline).await?;
-        let sights =
-            join_all(plan.pictures.iter().map(|(_, payload)| self.see(card, payload, &norms, deadline, spent)));
         // The question is embedded while the pictures are looked at; below it comes from the cache.
-        let (sights, query) = join(sights, self.embed(card.query(&plan.query), deadline, spent)).await;
-        query?;
-        let sights = sights.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let seen = async {
+            let norms = self.norms(card, norms, deadline).await?;
+            let sights = plan.pictures.iter().map(|(_, payload)| self.see(card, payload, &norms, deadline, spent));
+            let sights = join_all(sights).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+            Ok((norms, sights))
+        };
+        let ((norms, sights), _) = try_join(seen, self.embed(card, card.query(&plan.query), deadline, spent)).await?;
         let pictures = sights.iter().filter_map(|sight| sight.as_ref().ok().cloned()).collect();
         let (findings, read) = self.hold_against(card, &plan.query, pictures, &norms, deadline, spent).await?;
         Ok(Found { findings, sights, read })
@@ -128,10 +129,10 @@ impl Live {
         for name in shows {
             let label = match card.labels.called(name) {
                 Some(label) => Some(label),
-                None => card.nearest_label(&self.embed(card.query(name), deadline, &spent).await?.values),
+                None => card.nearest_label(&self.embed(card, card.query(name), deadline, &spent).await?.values),
             };
             let labelled = label.map(|label| Arc::new(Labelled::new(card.labels.made_up(label), card)));
-            pictures.extend(labelled.map(|labels| Shown { labels, things: Vec::new() }));
+            pictures.extend(labelled.map(|labels| Shown { labels, things: Vec::new(), missed: Vec::new() }));
         }
         let norms = self.norms(card, norms, deadline).await?;
         Ok(self.hold_against(card, query, pictures, &norms, deadline, &spent).await?.0)
@@ -147,10 +148,10 @@ impl Live {
         deadline: Instant,
         spent: &Arc<Spent>,
     ) -> Result<(Vec<Finding>, Read), Unavailable> {
-        let query = self.embed(card.query(query_text), deadline, spent).await?;
+        let query = self.embed(card, card.query(query_text), deadline, spent).await?;
         let shown = pictures.iter().map(|shown| (shown.labels.distribution.as_slice(), shown.things.as_slice()));
         let scene = card.labels.scene(query_text.trim(), shown);
-        let scene = self.embed(card.query(&scene), deadline, spent).await?;
+        let scene = self.embed(card, card.query(&scene), deadline, spent).await?;
         let question = Arc::new(Question::new(query_text, &query, &scene, pictures, card));
         let read = if query.cut { Read::Cut } else { Read::Whole };
         let (asked, in_play, spent_here) = (Arc::clone(&question), norms.to_vec(), Arc::clone(spent));
@@ -219,11 +220,12 @@ impl Live {
         let scene = pictures.iter().map(|(labels, things)| (labels.as_slice(), *things));
         let scene = card.labels.scene(query.trim(), scene);
         let spent = Arc::default();
-        let scene = self.embed(card.query(&scene), deadline, &spent);
-        let answer = self.embed(card.passage(piece), deadline, &spent);
+        let scene = self.embed(card, card.query(&scene), deadline, &spent);
+        let answer = self.embed(card, card.passage(piece), deadline, &spent);
         let ((scene, answer), norms) = join(join(scene, answer), self.norms(card, norms, deadline)).await;
         let (scene, answer, norms) = (scene?, answer?, norms?);
         let toward = Direction::from(&answer.values, &card.passage_centre);
+        let pictures: Vec<_> = pictures.into_iter().map(|(labels, things)| (labels, named(things))).collect();
         let row = |norm: &Arc<NormVectors>| AnswerRow {
             id: norm.id.clone(),
             norm: norm.says.clone(),
@@ -239,12 +241,19 @@ impl Live {
         self.pool.run(deadline, move |model| judged(model, &questions, threshold)).await
     }
 
-    async fn embed(&self, text: String, deadline: Instant, spent: &Arc<Spent>) -> Result<Embedding, Unavailable> {
+    async fn embed(
+        &self,
+        card: &Arc<Card>,
+        text: String,
+        deadline: Instant,
+        spent: &Arc<Spent>,
+    ) -> Result<Embedding, Unavailable> {
         let key = *blake3::hash(text.as_bytes()).as_bytes();
         let text: Arc<str> = text.into();
         let work = || {
-            let (pool, text, spent) = (Arc::clone(&self.pool), Arc::clone(&text), Arc::clone(spent));
-            async move { pool.run(deadline, move |model| embedded(model, &text, &spent)).await }
+            let (pool, card) = (Arc::clone(&self.pool), Arc::clone(card));
+            let (text, spent) = (Arc::clone(&text), Arc::clone(spent));
+            async move { pool.run(deadline, move |model| embedded(model, &card, &text, &spent)).await }
         };
         self.texts.get(key, deadline, work).await
     }

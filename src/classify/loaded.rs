@@ -237,7 +237,7 @@ impl Model for OnnxModel {
         let inputs = [("token_embeddings", rows.embeddings), ("attention_mask", rows.mask)];
         let [values, middle, states] = outputs(self.encoder.as_mut(), &inputs)?;
         let states = States::of(&states, values.len());
-        Ok(Embedding { values: values.into(), middle: middle.into(), states, cut: rows.cut })
+        Ok(Embedding { middle: middle.into(), states, cut: rows.cut, ..Embedding::of(values) })
     }
 
     fn detect(&mut self, detector: Detector, picture: &Photo) -> Result<Vec<Label>, ModelError> {

@@ -291,6 +291,25 @@ async fn a_dual_encoder_looks_for_the_cues_of_norms() {
     }
 }
 
+#[tokio::test]
+async fn a_detector_that_fails_leaves_the_reading_and_is_told_of() {
+    use super::super::fakes::{soon, turn};
+    use crate::domain::{Coverage, Findings};
+
+    let folder = with_dual_encoder();
+    let manifest = folder.path().join("dual-encoder/model.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text.replace("output = \"image_embeds\"", "output = \"nothing\"")).unwrap();
+    let options =
+        Options { models: folder.path().to_owned(), backend: Backend::Rten, threads: 1, ..Options::default() };
+    let classifier = Classifier::open(&options).unwrap();
+    let red = norm("CN/red", "Red is kept for feasts.", [&["red"], &[], &[]]);
+    let reading = classifier.classify(&turn("May I wear this?", &[[250, 9, 9]]), None, &[red], soon()).await;
+    assert!(matches!(reading.findings, Findings::Known { .. }) && reading.seen.len() == 1, "{reading:?}");
+    let told = Coverage::unscanned("messages[0]: picture, for dual-encoder", "failed");
+    assert!(reading.coverage.contains(&told), "{:?}", reading.coverage);
+}
+
 #[test]
 fn a_dual_encoder_that_is_not_as_described_is_refused() {
     let folder = with_dual_encoder();
@@ -300,7 +319,8 @@ fn a_dual_encoder_that_is_not_as_described_is_refused() {
         ("image_size = 8", "image_size = 0", "image_size must be between"),
         ("std = [1.0, 1.0, 1.0]", "std = [1.0, 0.0, 1.0]", "values of std must be greater than 0"),
         ("a photo of {}", "a photo", "template must hold {}"),
-        ("max_tokens = 6", "max_tokens = 0", "max_tokens must be between"),
+        ("max_tokens = 8", "max_tokens = 0", "max_tokens must be between"),
+        ("bias = 0.0", "bias = nan", "must be finite numbers"),
         ("pad = 1", "padding = 1", "unknown field `padding`"),
         ("bytes = 182", "bytes = 183", "length is `182`"),
     ] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::{Detector, Label, NormId};
 
-use super::card::Card;
+use super::card::{Card, Spread};
 use super::network::NetworkError;
 use super::picture::{Photo, Pixels};
 use super::states::States;
@@ -43,13 +43,16 @@ pub struct Embedding {
     pub states: States,
     /// Whether the text was too long to be read to its end.
     pub cut: bool,
+    /// How near the labels' names are to it, which the classifier works out once for each text.
+    pub(super) spread: Spread,
 }
 
 impl Embedding {
     /// The embedding of a text that was read to its end by an encoder that gives nothing half way.
     #[must_use]
     pub fn of(values: Vec<f32>) -> Self {
-        Self { values: values.into(), middle: Arc::default(), states: States::default(), cut: false }
+        let (middle, states, spread) = Default::default();
+        Self { values: values.into(), middle, states, cut: false, spread }
     }
 
     /// The room that it takes, in bytes.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
+use ort::ep::CPU;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, TensorRef};
@@ -131,6 +132,10 @@ impl Runtime {
         let builder = builder.with_inter_threads(1).map_err(said)?;
         let builder = builder.with_intra_op_spinning(false).map_err(said)?;
         let builder = builder.with_inter_op_spinning(false).map_err(said)?;
+        // An arena would keep, in every session, as much as the largest picture and the longest text together have ever taken.
+        let builder =
+            builder.with_execution_providers([CPU::default().with_arena_allocator(false).build()]).map_err(said)?;
+        let builder = builder.with_memory_pattern(false).map_err(said)?;
         let mut builder = builder.with_optimization_level(GraphOptimizationLevel::All).map_err(said)?;
         builder.commit_from_memory(graph).map_err(said)
     }

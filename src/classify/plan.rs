@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::domain::{Coverage, Message, Part, Picture, Role, Turn};
+use crate::domain::{Coverage, Detector, Message, Part, Picture, Role, Turn, Unavailable};
 
+use super::features::Shown;
 use super::picture::PictureError;
 
 /// A part that belongs to an earlier exchange of the conversation.
@@ -102,7 +103,7 @@ impl Plan {
     }
 
     /// What was looked at once the question was read and each picture was seen or had a flaw.
-    pub(super) fn coverage(&self, read: Read, flaws: &[Option<PictureError>]) -> Vec<Coverage> {
+    pub(super) fn coverage(&self, read: Read, vouched: bool, sights: &[Result<Shown, PictureError>]) -> Vec<Coverage> {
         let mut coverage = Vec::with_capacity(self.parts.len() + 1);
         for (part, fate) in &self.parts {
             match fate {
@@ -112,11 +113,22 @@ impl Plan {
                     if read == Read::Cut {
                         coverage.push(Coverage::unscanned(format!("{part}, its end"), "too-long"));
                     }
+                    if !vouched {
+                        let rest = format!("{part}, beyond what was found");
+                        coverage.push(Coverage::unscanned(rest, Unavailable::Language.word()));
+                    }
                 }
-                Fate::Picture(index) => coverage.push(match flaws.get(*index).copied().flatten() {
-                    Some(flaw) => Coverage::unscanned(part, flaw.to_string()),
-                    None => Coverage::scanned(part),
-                }),
+                Fate::Picture(index) => match sights.get(*index) {
+                    Some(Err(flaw)) => coverage.push(Coverage::unscanned(part, flaw.to_string())),
+                    Some(Ok(shown)) => {
+                        coverage.push(Coverage::scanned(part));
+                        let missed = |(detector, why): &(Detector, Unavailable)| {
+                            Coverage::unscanned(format!("{part}, for {detector}"), why.word())
+                        };
+                        coverage.extend(shown.missed.iter().map(missed));
+                    }
+                    None => coverage.push(Coverage::scanned(part)),
+                },
             }
         }
         coverage

@@ -48,7 +48,7 @@ fn the_newest_question_and_its_pictures_are_looked_at() {
     assert_eq!(plan.query, "And these? Thanks.");
     assert_eq!(payloads(&plan), [(3, &b"AAA="[..]), (3, b"BBB=")]);
     assert_eq!(
-        said(&plan.coverage(Read::Cut, &[None, Some(PictureError::NotAPicture)])),
+        said(&plan.coverage(Read::Cut, true, &[Ok(shown()), Err(PictureError::NotAPicture)])),
         [
             ("messages[0]: text", "not-read"),
             ("messages[1]: text", "other-turn"),
@@ -91,7 +91,7 @@ fn what_a_tool_shows_after_the_question_is_looked_at() {
     };
     let plan = Plan::of(&turn, 16);
     assert_eq!(payloads(&plan), [(0, &b"AAA="[..]), (2, b"BBB=")]);
-    assert!(said(&plan.coverage(Read::Whole, &[])).contains(&("messages[2]: text", "not-read")));
+    assert!(said(&plan.coverage(Read::Whole, true, &[])).contains(&("messages[2]: text", "not-read")));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn pictures_that_cannot_be_looked_at_keep_their_reason() {
     let turn = Turn { messages: vec![message(Role::User, unread.collect())] };
     let plan = Plan::of(&turn, 16);
     let reasons: Vec<String> =
-        said(&plan.coverage(Read::Whole, &[])).iter().map(|(_, why)| (*why).to_owned()).collect();
+        said(&plan.coverage(Read::Whole, true, &[])).iter().map(|(_, why)| (*why).to_owned()).collect();
     assert_eq!(reasons, ["remote-url", "file-id", "bad-url"]);
     assert!(plan.pictures.is_empty() && plan.query.is_empty());
 }
@@ -127,7 +127,7 @@ fn of_too_many_pictures_the_newest_messages_are_looked_at() {
     };
     let plan = Plan::of(&turn, 2);
     assert_eq!(payloads(&plan), [(0, &b"AAA="[..]), (1, b"CCC=")]);
-    assert_eq!(said(&plan.coverage(Read::Whole, &[]))[2], ("messages[0]: picture", "over-picture-limit"));
+    assert_eq!(said(&plan.coverage(Read::Whole, true, &[]))[2], ("messages[0]: picture", "over-picture-limit"));
     assert!(Plan::of(&turn, 0).pictures.is_empty());
 }
 
@@ -141,5 +141,25 @@ fn the_same_picture_twice_is_looked_at_twice() {
 #[test]
 fn an_empty_turn_has_nothing_to_look_at() {
     let plan = Plan::of(&Turn::default(), 16);
-    assert!(plan.query.is_empty() && plan.coverage(Read::Whole, &[]).is_empty());
+    assert!(plan.query.is_empty() && plan.coverage(Read::Whole, true, &[]).is_empty());
+}
+
+/// A picture in which nothing was seen.
+fn shown() -> Shown {
+    let labels = super::super::features::Labelled::new(Vec::new(), &super::super::Card::default());
+    Shown { labels: std::sync::Arc::new(labels), things: Vec::new(), missed: Vec::new() }
+}
+
+#[test]
+fn a_detector_that_could_not_look_and_a_language_that_is_not_covered_are_told_of() {
+    let plan = Plan::of(&super::super::fakes::turn("This?", &[[9; 3]]), 16);
+    let missed = Shown { missed: vec![(Detector::Objects, Unavailable::Busy)], ..shown() };
+    let coverage = plan.coverage(Read::Whole, false, &[Ok(missed)]);
+    let expected = [
+        Coverage::scanned("messages[0]: text"),
+        Coverage::unscanned("messages[0]: text, beyond what was found", "language"),
+        Coverage::scanned("messages[0]: picture"),
+        Coverage::unscanned("messages[0]: picture, for objects", "busy"),
+    ];
+    assert_eq!(coverage, expected);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::{join, try_join_all};
+use futures_util::future::{join, join_all, try_join_all};
 use tokio::time::Instant;
 
 use crate::domain::{Detector, Thing, Unavailable};
@@ -16,7 +16,7 @@ use super::live::Live;
 use super::payload;
 use super::picture::PictureError;
 use super::things::{Matching, by, told};
-use super::words;
+use super::words::Name;
 
 impl Live {
     /// What a picture shows: its labels, and the things that norms ask for.
@@ -34,17 +34,24 @@ impl Live {
         let key = *blake3::hash(payload).as_bytes();
         let wanted = |detector: &Detector| norms.iter().any(|norm| norm.wants(*detector));
         let detectors = card.finds.iter().map(|finds| finds.detector).filter(wanted);
-        let found = try_join_all(detectors.map(|one| self.detect(one, key, payload, norms, deadline, spent)));
+        let found =
+            join_all(detectors.map(async |one| (one, self.detect(one, key, payload, norms, deadline, spent).await)));
+        let cued = norms.iter().any(|norm| norm.captions().next().is_some());
         let matched = async {
-            match &card.matching {
-                Some(matching) => self.compare(matching, key, payload, norms, deadline, spent).await,
-                None => Ok(Vec::new()),
-            }
+            let matching = card.matching.as_ref().filter(|_| cued)?;
+            Some((Detector::DualEncoder, self.compare(matching, key, payload, norms, deadline, spent).await))
         };
         let (labels, (found, matched)) =
             join(self.look(card, key, payload, deadline, spent), join(found, matched)).await;
-        let things = told(found?.into_iter().flatten().chain(matched?).collect());
-        Ok(labels?.map(|labels| Shown { labels, things }))
+        let (mut things, mut missed) = (Vec::new(), Vec::new());
+        for (detector, result) in found.into_iter().chain(matched) {
+            match result {
+                Ok(found) => things.extend(found),
+                // The labels and the words are worth a reading without it.
+                Err(why) => missed.push((detector, why)),
+            }
+        }
+        Ok(labels?.map(|labels| Shown { labels, things: told(things), missed }))
     }
 
     /// The things that norms in play ask for and a detector finds.
@@ -64,8 +71,8 @@ impl Live {
         };
         let found = self.found.get(salted(detector.word(), &picture), deadline, work).await?;
         let asked_for = |thing: &Thing| {
-            let words = words::words(&thing.name);
-            norms.iter().any(|norm| norm.asks_for(&words))
+            let name = Name::of(&thing.name);
+            norms.iter().any(|norm| norm.asks_for(&name))
         };
         Ok(by(detector, &found).filter(asked_for).collect())
     }
@@ -97,6 +104,10 @@ impl Live {
         let (view, background) = join(view, try_join_all(matching.background.iter().map(words))).await;
         let (view, background): (_, Vec<Arc<[f32]>>) = (view?, background?);
         let background: Vec<&[f32]> = background.iter().map(AsRef::as_ref).collect();
+        let captions = norms.iter().flat_map(|norm| norm.captions()).map(|(_, caption)| caption);
+        if !view.is_empty() && captions.chain(background.iter().copied()).any(|words| words.len() != view.len()) {
+            return Err(Unavailable::Failed);
+        }
         let seen = norms.iter().flat_map(|norm| norm.captions()).filter_map(|(name, caption)| {
             let probability = matching.probability(&view, caption, &background);
             let thing = Thing { name: name.to_string(), probability, detector: Detector::DualEncoder };

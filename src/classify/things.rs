@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::domain::{Detector, Label, Thing};
 
 use super::features::dot;
-use super::words;
+use super::words::Name;
 
 /// The most things of one picture that are told.
 const MOST: usize = 8;
@@ -15,19 +15,19 @@ const MOST: usize = 8;
 pub struct Finds {
     /// The detector.
     pub detector: Detector,
-    things: Vec<BTreeSet<String>>,
+    things: Vec<Name>,
 }
 
 impl Finds {
     /// A detector that finds things of these names.
     #[must_use]
     pub fn new<'a>(detector: Detector, names: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { detector, things: names.into_iter().map(words::words).collect() }
+        Self { detector, things: names.into_iter().map(Name::of).collect() }
     }
 
     /// Whether a cue asks for one of them.
     pub(super) fn answer(&self, cue: &BTreeSet<String>) -> bool {
-        self.things.iter().any(|thing| words::answers(thing, cue))
+        self.things.iter().any(|thing| thing.answers(cue))
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     fn words_of(text: &str) -> BTreeSet<String> {
-        words::words(text)
+        super::super::words::words(text)
     }
 
     #[test]
@@ -86,6 +86,7 @@ mod tests {
         let finds = Finds::new(Detector::Objects, ["wine glass", "bottle"]);
         assert!(finds.answer(&words_of("glass")) && finds.answer(&words_of("wine glasses")));
         assert!(!finds.answer(&words_of("wine bottle")), "a bottle may be one of water");
+        assert!(!finds.answer(&words_of("wine")), "a glass for wine is a glass");
         assert!(!finds.answer(&words_of("")));
     }
 

@@ -27,10 +27,26 @@ pub(super) fn fits(label: &BTreeSet<String>, cue: &BTreeSet<String>) -> bool {
     !label.is_empty() && !cue.is_empty() && (cue.is_subset(label) || label.is_subset(cue))
 }
 
-/// Whether a thing is one that a cue asks for: all the cue's words are among its own. A label need not be as special as the cue; a thing must be, or every
-/// bottle would be one of wine.
-pub(super) fn answers(thing: &BTreeSet<String>, cue: &BTreeSet<String>) -> bool {
-    !cue.is_empty() && cue.is_subset(thing)
+/// The name of a thing: its words, and the last of them, which says what it is.
+#[derive(Debug, Clone)]
+pub(super) struct Name {
+    words: BTreeSet<String>,
+    head: String,
+}
+
+impl Name {
+    /// The words of a name.
+    pub(super) fn of(text: &str) -> Self {
+        let lower = text.to_lowercase();
+        let head = lower.rsplit(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty());
+        Self { words: words(text), head: head.map(singular).unwrap_or_default() }
+    }
+
+    /// Whether the thing is one that a cue asks for: the cue says what it is, and nothing that it may not be. A label need not be as special as the cue; a
+    /// thing must be, or every bottle would be one of wine. Nor is a wine glass wine.
+    pub(super) fn answers(&self, cue: &BTreeSet<String>) -> bool {
+        cue.contains(&self.head) && cue.is_subset(&self.words)
+    }
 }
 
 /// Whether a question points at something: "may I bring *this*?"

@@ -39,7 +39,7 @@ words! {
         Failed = "failed",
         /// The server runs without models.
         Off = "off",
-        /// The query's language is not covered.
+        /// The query's language is one in which the models are not known to find enough, and they found nothing.
         Language = "language",
         /// The exchange could not be read (too large, malformed, or encoded in a way that is not read).
         Unread = "unread",
@@ -144,6 +144,8 @@ impl Coverage {
 pub struct Reading {
     /// Which norms are at stake.
     pub findings: Findings,
+    /// Whether the models are known to read the query's language well enough that what they do not find is not there. Where not, what they find counts.
+    pub vouched: bool,
     /// What was seen, picture by picture, newest first.
     pub seen: Vec<Seen>,
     /// What was looked at, part by part.
@@ -159,6 +161,6 @@ impl Reading {
     #[must_use]
     pub fn unknown(why: Unavailable) -> Self {
         let coverage = vec![Coverage::unscanned("request", why.word())];
-        Self { findings: Findings::Unknown(why), seen: Vec::new(), coverage, decode_us: 0, infer_us: 0 }
+        Self { findings: Findings::Unknown(why), vouched: true, seen: Vec::new(), coverage, decode_us: 0, infer_us: 0 }
     }
 }

@@ -45,8 +45,12 @@ pub async fn understand(
     let context = context::resolve(hint, turn, &policies.places);
     let policy = policies.set.of(&context);
     let deadline = tokio::time::Instant::now() + patience;
-    let reading = classifier.classify(turn, context.language, policy.norms(), deadline).await;
-    let decision = policy::decide(&policy, &context, &reading.findings);
+    let mut reading = classifier.classify(turn, context.language, policy.norms(), deadline).await;
+    let mut decision = policy::decide(&policy, &context, &reading.findings);
+    if !reading.vouched {
+        reading.findings = policy::without_silence(reading.findings, &decision);
+        decision = policy::decide(&policy, &context, &reading.findings);
+    }
     Understood { policies, query: turn.query(), context, policy, reading, decision }
 }
 
@@ -66,7 +70,7 @@ pub async fn understand_named(
     let findings = classifier.classify_named(query, shows, policy.norms(), deadline).await;
     let decision = policy::decide(&policy, &context, &findings);
     let coverage = shows.iter().map(|name| Coverage::unscanned(name, "known-by-name")).collect();
-    let reading = Reading { findings, seen: Vec::new(), coverage, decode_us: 0, infer_us: 0 };
+    let reading = Reading { findings, vouched: true, seen: Vec::new(), coverage, decode_us: 0, infer_us: 0 };
     Understood { policies, query: query.to_owned(), context, policy, reading, decision }
 }
 

@@ -37,6 +37,15 @@ pub fn decide(policy: &Policy, context: &Context, findings: &Findings) -> Decisi
     Decision { action, norms, trace }
 }
 
+/// What is left of findings where silence says nothing, as in a language that the models are not known to read well enough: those that led to the decision,
+/// or [`Unavailable::Language`] where none did.
+#[must_use]
+pub fn without_silence(findings: Findings, decision: &Decision) -> Findings {
+    let Findings::Known { mut findings, threshold } = findings else { return findings };
+    findings.retain(|finding| decision.norms.iter().any(|ruling| ruling.norm.id == finding.norm));
+    if findings.is_empty() { Findings::Unknown(Unavailable::Language) } else { Findings::Known { findings, threshold } }
+}
+
 /// Says how the answer is watched over: judged by the norms at stake, repaired for those of [`Action::Rewrite`] and stricter, held as the floor says.
 #[must_use]
 pub fn plan(policy: &Policy, context: &Context, decision: &Decision) -> GuardPlan {

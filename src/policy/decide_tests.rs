@@ -173,3 +173,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn where_silence_says_nothing_only_what_is_at_stake_is_left() {
+    let here = context(&["CN"]);
+    let policy = small().of(&here);
+    let all = findings(&policy, &[0.9, 0.1], 0.5);
+    let decision = decide(&policy, &here, &all);
+    let Findings::Known { findings: left, .. } = without_silence(all, &decision) else { panic!("one is at stake") };
+    assert_eq!(left.iter().map(|one| &one.norm).collect::<Vec<_>>(), [&decision.norms[0].norm.id]);
+    let none = findings(&policy, &[0.1, 0.1], 0.5);
+    let decision = decide(&policy, &here, &none);
+    assert_eq!(without_silence(none, &decision), Findings::Unknown(Unavailable::Language));
+    let late = Findings::Unknown(Unavailable::Late);
+    assert_eq!(without_silence(late.clone(), &decide(&policy, &here, &late)), late);
+}

@@ -23,7 +23,7 @@ mod sheet;
 mod terms;
 
 pub use case::Case;
-pub use decide::{decide, plan};
+pub use decide::{decide, plan, without_silence};
 pub use floor::Floor;
 pub use force::Policy;
 pub use note::{note, repair_ask};

@@ -124,7 +124,9 @@ fn explained(why: Unavailable) -> &'static str {
         Unavailable::Busy => "The classifier was too busy for the request.",
         Unavailable::Failed => "The classifier failed.",
         Unavailable::Off => "The server runs without a classifier.",
-        Unavailable::Language => "The request is in a language that the classifier does not cover.",
+        Unavailable::Language => {
+            "Nothing was found, but the request is in a language that the classifier is not known to read well enough."
+        }
         Unavailable::Unread => "The request could not be read.",
     }
 }

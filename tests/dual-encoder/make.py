@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORDS = {"[UNK]": (0, 0, 0), "[PAD]": (9, 9, 9), "red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "grey": (0.5, 0.5, 0.5)}
-SIDE, MOST = 8, 6
+SIDE, MOST = 8, 8
 
 
 def save(name: str, nodes: list, inputs: list, output: str, constants: dict) -> None:
@@ -90,6 +90,7 @@ background = ["grey"]
 scale = 20.0
 bias = 0.0
 threshold = 0.5
+dimensions = 3
 """)
 
 
