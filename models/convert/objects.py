@@ -19,11 +19,11 @@ import tarfile
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from PIL import Image
 
-from picture_labels import PHOTOGRAPHS
+from picture_labels import Photographs
 from transformer import Graph
 
 TOPOLOGY, WEIGHTS = "package/models/nanodet.json", "package/models/nanodet.bin"
@@ -135,29 +135,13 @@ def build(layers: list[Layer]) -> onnx.ModelProto:
     return model
 
 
-class Crops(CalibrationDataReader):
-    """Each photograph whole and in random crops of its own form, every second one mirrored."""
-
-    def __init__(self):
-        self.crops = self.cut()
-
-    def get_next(self):
-        return next(self.crops, None)
-
-    def cut(self):
-        random = np.random.default_rng(7)
-        for package, (folder, names) in PHOTOGRAPHS.items():
-            for name in names:
-                with Image.open(os.path.join(os.path.dirname(package.__file__), folder, name)) as file:
-                    picture = file.convert("RGB")
-                for turn in range(CROPS):
-                    part = random.uniform(0.35, 1) if turn else 1
-                    width, height = int(picture.width * part), int(picture.height * part)
-                    left, top = random.integers(0, picture.width - width + 1), random.integers(0, picture.height - height + 1)
-                    crop = picture.crop((left, top, left + width, top + height)).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-                    if turn % 2:
-                        crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-                    yield {"image": np.asarray(crop, np.float32).transpose(2, 0, 1)[None]}
+def parts(picture: Image.Image, random: np.random.Generator):
+    """The whole photograph, and random parts of its own form."""
+    for turn in range(CROPS):
+        part = random.uniform(0.35, 1) if turn else 1
+        width, height = int(picture.width * part), int(picture.height * part)
+        left, top = random.integers(0, picture.width - width + 1), random.integers(0, picture.height - height + 1)
+        yield picture.crop((left, top, left + width, top + height)).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
 
 
 def main() -> None:
@@ -170,7 +154,7 @@ def main() -> None:
     onnx.save(model, target + ".f32")
     quant_pre_process(target + ".f32", target + ".ready", skip_symbolic_shape=True)
     quantize_static(
-        target + ".ready", target, Crops(), quant_format=QuantFormat.QDQ, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+        target + ".ready", target, Photographs(parts), quant_format=QuantFormat.QDQ, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
         per_channel=True, op_types_to_quantize=["Conv", "LeakyRelu", "MaxPool", "AveragePool", "Resize", "Concat", "Add"], nodes_to_exclude=last,
     )
     os.remove(target + ".f32"), os.remove(target + ".ready")

@@ -135,29 +135,34 @@ def build(weights: dict[str, np.ndarray]) -> onnx.ModelProto:
     return model
 
 
-class Crops(CalibrationDataReader):
-    """Twelve random crops of each photograph, every second one mirrored."""
+class Photographs(CalibrationDataReader):
+    """What `crops` cuts out of each photograph, every second one mirrored, as the graph's input."""
 
-    def __init__(self):
-        self.crops = self.cut()
+    def __init__(self, crops):
+        self.inputs = self.read(crops)
 
     def get_next(self):
-        return next(self.crops, None)
+        return next(self.inputs, None)
 
-    def cut(self):
+    def read(self, crops):
         random = np.random.default_rng(7)
         for package, (folder, names) in PHOTOGRAPHS.items():
             for name in names:
                 with Image.open(os.path.join(os.path.dirname(package.__file__), folder, name)) as file:
                     picture = file.convert("RGB")
-                width, height = picture.size
-                for turn in range(12):
-                    side = int(min(width, height) * random.uniform(0.35, 1))
-                    left, top = random.integers(0, width - side + 1), random.integers(0, height - side + 1)
-                    crop = picture.crop((left, top, left + side, top + side)).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+                for turn, crop in enumerate(crops(picture, random)):
                     if turn % 2:
                         crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
                     yield {"image": np.asarray(crop, np.float32).transpose(2, 0, 1)[None]}
+
+
+def squares(picture: Image.Image, random: np.random.Generator):
+    """Twelve random squares."""
+    width, height = picture.size
+    for _ in range(12):
+        side = int(min(width, height) * random.uniform(0.35, 1))
+        left, top = random.integers(0, width - side + 1), random.integers(0, height - side + 1)
+        yield picture.crop((left, top, left + side, top + side)).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
 
 
 def main() -> None:
@@ -167,7 +172,7 @@ def main() -> None:
     onnx.save(build(read(wheel)), target + ".f32")
     quant_pre_process(target + ".f32", target + ".ready", skip_symbolic_shape=True)
     quantize_static(
-        target + ".ready", target, Crops(), quant_format=QuantFormat.QDQ, activation_type=QuantType.QUInt8,
+        target + ".ready", target, Photographs(squares), quant_format=QuantFormat.QDQ, activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8, per_channel=True, nodes_to_exclude=["c1", "xn"],
     )
     os.remove(target + ".f32"), os.remove(target + ".ready")
