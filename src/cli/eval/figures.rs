@@ -1,6 +1,11 @@
 //! What is counted over many items: recall beside false alarms, calibration, the area under the curve, times.
 
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
+
+use crate::domain::NormId;
 
 /// How one item came out.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,6 +31,32 @@ pub(super) struct Outcome {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Tally {
     outcomes: Vec<Outcome>,
+    /// How often the right norm of a question at stake is likelier there than in a near miss of it, ties half.
+    wins: f64,
+    pairs: usize,
+}
+
+/// The probabilities of an item's norms, to be held against those of another item of its group.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Odds {
+    /// The right norms; none where nothing is at stake.
+    pub(super) right: BTreeSet<NormId>,
+    pub(super) found: BTreeMap<NormId, f32>,
+}
+
+impl Odds {
+    /// Whether the right norm is likelier here than in a near miss: 1, or 0.5 where it is as likely, or 0. `None` where either was not read.
+    pub(super) fn before(&self, near_miss: &Self) -> Option<f64> {
+        let best = |odds: &Self| {
+            let found = self.right.iter().filter_map(|id| odds.found.get(id).copied());
+            found.reduce(f32::max)
+        };
+        Some(match best(self)?.total_cmp(&best(near_miss)?) {
+            Ordering::Greater => 1.0,
+            Ordering::Equal => 0.5,
+            Ordering::Less => 0.0,
+        })
+    }
 }
 
 /// The figures of a tally. A share is `None` where nothing was to be counted.
@@ -45,6 +76,8 @@ pub(super) struct Figures {
     pub(super) first: Option<f64>,
     /// The right norm is among the three likeliest.
     pub(super) in_three: Option<f64>,
+    /// Of pairs of an item at stake and a near miss of it (the same group and language, nothing at stake): its right norm is likelier in the former.
+    pub(super) before_near_miss: Option<f64>,
     /// Items with nothing at stake.
     pub(super) harmless: usize,
     /// Of these, those about which a decision was made all the same.
@@ -65,6 +98,12 @@ impl Tally {
         self.outcomes.push(outcome);
     }
 
+    /// Counts a pair of an item at stake and its near miss, by what [`Odds::before`] says.
+    pub(super) fn add_pair(&mut self, before: f64) {
+        self.wins += before;
+        self.pairs += 1;
+    }
+
     pub(super) fn figures(&self) -> Figures {
         let count = |of: &dyn Fn(&Outcome) -> bool| self.outcomes.iter().filter(|outcome| of(outcome)).count();
         let at_stake = count(&|o| o.at_stake);
@@ -79,6 +118,7 @@ impl Tally {
             right_fired: share(count(&|o| o.at_stake && o.right_fired), at_stake),
             first: share(count(&|o| o.at_stake && o.rank == Some(0)), at_stake),
             in_three: share(count(&|o| o.at_stake && o.rank.is_some_and(|rank| rank < 3)), at_stake),
+            before_near_miss: share(1, self.pairs).map(|one| self.wins * one),
             harmless,
             false_alarms: share(count(&|o| !o.at_stake && o.fired), harmless),
             calibration_error: self.calibration_error(),
@@ -111,9 +151,9 @@ pub(super) fn area(scored: &[(f32, bool)]) -> Option<f64> {
     let (yes, no): (Vec<_>, Vec<_>) = scored.iter().partition(|(_, truth)| *truth);
     let wins = |(a, _): &(f32, bool)| {
         let of = |(b, _): &(f32, bool)| match a.total_cmp(b) {
-            std::cmp::Ordering::Greater => 1.0,
-            std::cmp::Ordering::Equal => 0.5,
-            std::cmp::Ordering::Less => 0.0,
+            Ordering::Greater => 1.0,
+            Ordering::Equal => 0.5,
+            Ordering::Less => 0.0,
         };
         no.iter().map(of).sum::<f64>()
     };
@@ -189,6 +229,25 @@ mod tests {
         assert_eq!(area(&[(0.5, true), (0.5, false)]), Some(0.5));
         assert_eq!(area(&[(0.9, true), (0.4, true), (0.5, false), (0.1, false)]), Some(0.75));
         assert_eq!(area(&[(0.9, true)]), None);
+    }
+
+    #[test]
+    fn a_question_at_stake_is_held_against_its_near_miss_by_its_own_norm() {
+        let odds = |right: &[&str], found: &[(&str, f32)]| Odds {
+            right: right.iter().map(|id| id.parse().unwrap()).collect(),
+            found: found.iter().map(|(id, p)| (id.parse().unwrap(), *p)).collect(),
+        };
+        let plan = odds(&["CN/a"], &[("CN/a", 0.4), ("CN/b", 0.9)]);
+        assert_eq!(plan.before(&odds(&[], &[("CN/a", 0.3), ("CN/b", 0.95)])), Some(1.0));
+        assert_eq!(plan.before(&odds(&[], &[("CN/a", 0.4)])), Some(0.5));
+        assert_eq!(plan.before(&odds(&[], &[("CN/a", 0.5)])), Some(0.0));
+        assert_eq!(plan.before(&odds(&[], &[])), None, "what was not read is no pair");
+        let mut tally = Tally::default();
+        assert_eq!(tally.figures().before_near_miss, None);
+        for before in [1.0, 0.5, 0.0, 1.0] {
+            tally.add_pair(before);
+        }
+        assert_eq!(tally.figures().before_near_miss, Some(0.625));
     }
 
     #[test]

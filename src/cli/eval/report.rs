@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::classify::Classifier;
 use crate::gateway::Policies;
 
-use super::figures::{Figures, Outcome, Tally, area, times};
+use super::figures::{Figures, Odds, Outcome, Tally, area, times};
 use super::set::{Graded, Item, Shown};
 
 /// How the report is written.
@@ -52,13 +52,21 @@ pub(super) struct Grade {
     pub(super) helpful: Option<f32>,
 }
 
+/// A group of items: by what, and which.
+type Key = (&'static str, String);
+
+/// An item that others of its group are held against: the groups that it counts in, and its norms' odds.
+type Kin = (Vec<Key>, Odds);
+
 /// Everything that was measured.
 pub(super) struct Report {
     models: String,
     backend: String,
     policies: String,
     all: Tally,
-    groups: BTreeMap<(&'static str, String), Tally>,
+    groups: BTreeMap<Key, Tally>,
+    /// Items by what they share with their near misses.
+    kin: BTreeMap<(String, String), Vec<Kin>>,
     /// What the models say beside what people say.
     answers: BTreeMap<&'static str, Vec<(f32, bool)>>,
     missing: Vec<String>,
@@ -75,6 +83,7 @@ impl Report {
             policies: policies.set.hash().to_owned(),
             all: Tally::default(),
             groups: BTreeMap::new(),
+            kin: BTreeMap::new(),
             answers: BTreeMap::new(),
             missing: Vec::new(),
             by_name: 0,
@@ -83,7 +92,7 @@ impl Report {
         }
     }
 
-    pub(super) fn item(&mut self, item: &Item, outcome: Outcome, time: Option<Duration>) {
+    pub(super) fn item(&mut self, item: &Item, outcome: Outcome, odds: Odds, time: Option<Duration>) {
         self.all.add(outcome);
         let language = item.language.map_or_else(|| "not told".to_owned(), |language| language.to_string());
         let english = if language == "en" { "English" } else { "all others" };
@@ -98,8 +107,11 @@ impl Report {
         } else {
             groups.push(("photograph", "not needed".to_owned()));
         }
-        for key in groups {
-            self.groups.entry(key).or_default().add(outcome);
+        for key in &groups {
+            self.groups.entry(key.clone()).or_default().add(outcome);
+        }
+        if let Some(group) = &item.group {
+            self.pair(group, &language, groups, odds);
         }
         if outcome.at_stake && !outcome.in_pack {
             self.missing.push(item.id.clone());
@@ -110,6 +122,24 @@ impl Report {
             (None, Some(time)) => self.text_alone.push(time),
             (_, None) => {}
         }
+    }
+
+    /// Pairs an item with those of its group and language that came before it.
+    fn pair(&mut self, group: &str, language: &str, keys: Vec<Key>, odds: Odds) {
+        let kin = self.kin.entry((group.to_owned(), language.to_owned())).or_default();
+        for (others, other) in &*kin {
+            let (keys, at_stake, near_miss) = match (odds.right.is_empty(), other.right.is_empty()) {
+                (false, true) => (&keys, &odds, other),
+                (true, false) => (others, other, &odds),
+                (true, true) | (false, false) => continue,
+            };
+            let Some(before) = at_stake.before(near_miss) else { continue };
+            self.all.add_pair(before);
+            for key in keys {
+                self.groups.entry(key.clone()).or_default().add_pair(before);
+            }
+        }
+        kin.push((keys, odds));
     }
 
     pub(super) fn answer(&mut self, grade: Grade, graded: &Graded) {
@@ -209,6 +239,7 @@ impl Report {
             "in packs",
             "first",
             "in three",
+            "before near miss",
             "harmless",
             "false alarms",
             "calibration",
@@ -259,6 +290,7 @@ fn cells(name: &str, figures: &Figures) -> Vec<String> {
         share(figures.recall_in_packs),
         share(figures.first),
         share(figures.in_three),
+        share(figures.before_near_miss),
         figures.harmless.to_string(),
         share(figures.false_alarms),
         share(figures.calibration_error),

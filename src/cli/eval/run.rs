@@ -15,7 +15,7 @@ use crate::domain::{Findings, Hint, Message, Norm, Part, Picture, Role, Turn, Ve
 use crate::gateway::{Policies, Understood, judge_by_norms, understand, understand_named};
 use crate::score;
 
-use super::figures::Outcome;
+use super::figures::{Odds, Outcome};
 use super::report::{Grade, Report};
 use super::set::{Item, Right, Shown};
 
@@ -38,7 +38,7 @@ pub(super) async fn all(
     for item in items {
         let (understood, time) = read(classifier, policies, item).await?;
         let outcome = outcome(item, &understood);
-        report.item(item, outcome, time);
+        report.item(item, outcome, odds(item, &understood), time);
         let graded = grades(classifier, item, &understood, report).await;
         row(&line(item, &understood, &outcome, &graded))?;
         bar.inc(1);
@@ -93,6 +93,16 @@ fn outcome(item: &Item, understood: &Understood) -> Outcome {
         best: findings.first().map(|finding| finding.probability),
         unverified: matches!(understood.reading.findings, Findings::Unknown(_)),
     }
+}
+
+fn odds(item: &Item, understood: &Understood) -> Odds {
+    let right = |norm: &&Arc<Norm>| item.right.as_ref().is_some_and(|right| right.is(norm));
+    let right = understood.policy.norms().iter().filter(right).map(|norm| norm.id.clone()).collect();
+    let found = match &understood.reading.findings {
+        Findings::Known { findings, .. } => findings.iter().map(|one| (one.norm.clone(), one.probability)).collect(),
+        Findings::Unknown(_) => BTreeMap::new(),
+    };
+    Odds { right, found }
 }
 
 /// The answers' grades beside what people say. They are judged by the right norm, found or not: this measures the judge alone. Without that norm in a pack

@@ -18,6 +18,8 @@ pub(super) struct Item {
     pub(super) language: Option<Language>,
     /// `positive`, or which kind of near miss it is.
     pub(super) kind: String,
+    /// What it shares with its near misses.
+    pub(super) group: Option<String>,
     pub(super) query: String,
     pub(super) picture: Option<Shown>,
     /// Whether it cannot be judged without its photograph.
@@ -92,6 +94,7 @@ struct Row {
     #[serde(default)]
     norm_ids: BTreeSet<NormId>,
     kind: String,
+    group: Option<String>,
     #[serde(default)]
     answers: Vec<Graded>,
 }
@@ -146,6 +149,7 @@ fn own(line: &str, photos: Option<&Path>) -> anyhow::Result<Item> {
         country: row.country,
         language: row.language,
         kind: row.kind,
+        group: row.group,
         query: row.query,
         needs_photo: row.needs_photo,
         answers: row.answers,
@@ -181,6 +185,7 @@ fn cross(text: &str, photos: Option<&Path>, counterparts: &Path) -> anyhow::Resu
                     .with_context(|| format!("`{}` is not the name of a country", item.country))?,
                 language: Some(Language::ENGLISH),
                 kind: "positive".into(),
+                group: None,
                 query: item.query,
                 picture: Some(shown(photos, &item.image, &item.item)),
                 needs_photo: true,
