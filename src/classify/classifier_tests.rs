@@ -363,6 +363,7 @@ async fn a_detector_looks_once_and_only_for_what_norms_ask_for() {
         assert_eq!(findings[0].evidence, Evidence::Picture);
     }
     assert_eq!(toy.detected.load(Ordering::SeqCst), 2, "each picture once");
+    assert_eq!(toy.looked.load(Ordering::SeqCst), 3, "with the labeller, for which the red one came before");
     let scene = "query: May I bring this? (in the photo: wall clock, wine glass, vase)".to_owned();
     assert!(toy.embedded.sorted().contains(&scene), "{:?}", toy.embedded.sorted());
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::domain::{Detector, Label};
 
-use super::bundle::Bundle;
+use super::bundle::{Bundle, BundleError};
 use super::dual::Dual;
 use super::engine::{Engine, Graph};
 use super::hands::Hands;
@@ -114,6 +114,12 @@ impl Detectors {
         let dual = self.dual.as_ref().ok_or_else(|| absent(Detector::DualEncoder))?;
         dual.caption(&mut sessions.text, words)
     }
+}
+
+/// Refuses a picture's side that is nothing, or more than a detector could want.
+pub(super) fn sound_side(bundle: &Bundle, side: u32) -> Result<(), BundleError> {
+    let sound = (1..=2048).contains(&side);
+    sound.then_some(()).ok_or_else(|| bundle.flaw("model.toml", &"image_size must be between 1 and 2048"))
 }
 
 fn absent(detector: Detector) -> ModelError {

@@ -5,12 +5,11 @@ use serde::Deserialize;
 use tokenizers::{Tokenizer, TruncationParams};
 
 use super::bundle::Bundle;
-use super::detectors::Session;
+use super::detectors::{Session, sound_side};
 use super::engine::{Engine, Graph};
 use super::loaded::{outputs, rows};
 use super::model::ModelError;
 use super::network::Tensor;
-use super::objects::side;
 use super::options::OpenError;
 use super::picture::{self, Frame, Photo};
 use super::things::Matching;
@@ -86,7 +85,7 @@ impl Dual {
     /// Opens the bundle.
     pub(super) fn open(bundle: &Bundle, engine: &Engine) -> Result<Self, OpenError> {
         let Facts { vision, text, matching } = bundle.facts()?;
-        side(bundle, vision.image_size)?;
+        sound_side(bundle, vision.image_size)?;
         let said = |message: &str| OpenError::from(bundle.flaw("model.toml", &message));
         let numbers = [matching.scale, matching.bias, matching.threshold];
         if !numbers.iter().chain(&vision.mean).chain(&vision.std).all(|number| number.is_finite()) {

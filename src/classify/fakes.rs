@@ -12,12 +12,12 @@ use tokio::time::Instant;
 use crate::domain::{Detector, Domain, Label, Message, Norm, Part, Picture, Role, Strength, Texts, Turn};
 
 use super::card::Card;
-use super::features::NormVectors;
 use super::labels::Labels;
 use super::model::{AnswerOdds, AnswerRows, Embedding, Model, ModelError, NormRows, Pair};
 use super::picture::{Photo, Pixels};
 use super::states::States;
 use super::things::Finds;
+use super::vectors::NormVectors;
 
 /// A norm that says `says`, with cues, asks and answers.
 pub(super) fn norm(id: &str, says: &str, [see, asks, answers]: [&[&str]; 3]) -> Arc<Norm> {

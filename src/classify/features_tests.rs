@@ -1,5 +1,7 @@
 use super::super::fakes::{self, Toy, norm};
 use super::super::labels::Labels;
+use super::super::model::{Model, ModelError};
+use super::super::vectors::NormTexts;
 use super::*;
 
 fn close(found: f32, expected: f32) -> bool {
@@ -40,6 +42,11 @@ impl Model for Table {
 }
 
 fn vectors() -> NormVectors {
+    vectors_by(&card())
+}
+
+/// The same by another card.
+fn vectors_by(card: &Card) -> NormVectors {
     let mut model = Table(vec![
         ("passage: No clocks.", [1.0, 0.0]),
         ("query: clock", [1.5, 0.5]),
@@ -48,7 +55,7 @@ fn vectors() -> NormVectors {
         ("passage: wraps it", [1.0, 2.0]),
     ]);
     let norm = norm("CN/clock-as-gift", "No clocks.", [&["clock", "wine"], &["giving a clock"], &["wraps it"]]);
-    fakes::vectors(&mut model, &card(), &norm).unwrap()
+    fakes::vectors(&mut model, card, &norm).unwrap()
 }
 
 fn question(text: &str, pictures: &[[f32; 3]]) -> Question {
@@ -162,19 +169,10 @@ fn a_thing_that_a_cue_names_counts_like_a_label() {
 
 #[test]
 fn a_norm_wants_the_detectors_that_find_what_its_cues_name() {
-    let mut model = Table(vec![
-        ("passage: No clocks.", [1.0, 0.0]),
-        ("query: clock", [1.5, 0.5]),
-        ("query: wine", [0.5, 2.5]),
-        ("query: giving a clock", [0.5, 1.5]),
-        ("passage: wraps it", [1.0, 2.0]),
-    ]);
-    let norm = norm("CN/clock-as-gift", "No clocks.", [&["clock", "wine"], &["giving a clock"], &["wraps it"]]);
-    let finds = |names: &[&'static str]| vec![super::super::Finds::new(Detector::Objects, names.iter().copied())];
-    let card = |finds| Card { finds, ..card() };
-    let wants = |card: &Card, model: &mut Table| fakes::vectors(model, card, &norm).unwrap().wants(Detector::Objects);
-    assert!(wants(&card(finds(&["spoon", "clock"])), &mut model));
-    assert!(!wants(&card(finds(&["spoon", "tie"])), &mut model) && !wants(&card(Vec::new()), &mut model));
+    let wants = |finds| vectors_by(&Card { finds, ..card() }).wants(Detector::Objects);
+    let finds = |names: [&'static str; 2]| vec![super::super::Finds::new(Detector::Objects, names)];
+    assert!(wants(finds(["spoon", "clock"])));
+    assert!(!wants(finds(["spoon", "tie"])) && !wants(Vec::new()));
 }
 
 #[test]

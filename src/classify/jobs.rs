@@ -5,17 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-use crate::domain::{Detector, Judgement, Label, NormJudgement};
+use crate::domain::{Detector, Judgement, Label, NormJudgement, Unavailable};
 
 use super::card::Card;
-use super::features::{Labelled, NormVectors, Question};
+use super::features::{Labelled, Question};
 use super::loaded::rows;
 use super::model::{AnswerOdds, AnswerRow, AnswerRows, Embedding, Model, ModelError, NormRow, NormRows, Pair};
 use super::payload;
 use super::picture::{self, Photo, PictureError, PictureLimits};
+use super::vectors::NormVectors;
 
 /// What one picture shows, or why it could not be looked at.
-pub(super) type Sight = Result<Arc<Labelled>, PictureError>;
+pub(super) type Sight = Result<Arc<Looked>, PictureError>;
 
 /// Microseconds spent for one turn, summed over the threads that worked for it.
 #[derive(Debug, Default)]
@@ -36,63 +37,68 @@ impl Spent {
     }
 }
 
-/// A job: decodes a picture and says what it shows.
+/// All that was seen in one picture.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) labels: Arc<Labelled>,
+    /// What each detector of a fixed list found that was asked. A failure stands here like a find: the same picture would make it fail again.
+    pub(super) found: Vec<(Detector, Result<Vec<Label>, Unavailable>)>,
+    /// Where the dual encoder sees it, if that was asked.
+    pub(super) view: Option<Result<Vec<f32>, Unavailable>>,
+}
+
+impl Looked {
+    /// The room that it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let names = self.found.iter().flat_map(|(_, found)| found.iter().flatten());
+        let view = self.view.iter().flatten().map(|view| 4 * view.len());
+        self.labels.bytes() + names.map(|label| label.name.len() + size_of::<Label>()).chain(view).sum::<usize>()
+    }
+}
+
+/// A job: decodes a picture once and lets the labeller and all that is wanted look at it.
 pub(super) fn sight(
     model: &mut dyn Model,
     card: &Card,
     payload: &[u8],
     limits: &PictureLimits,
+    wanted: &[Detector],
     spent: &Spent,
 ) -> Result<Sight, ModelError> {
-    let pixels = decoded(payload, limits, spent, |photo| picture::cut(&photo, card.frame));
     let since = Instant::now();
-    let sight = match pixels {
-        Ok(pixels) => Ok(Arc::new(Labelled::new(model.look(&pixels)?, card))),
-        Err(flaw) => Err(flaw),
-    };
-    Spent::add(&spent.infer, since);
-    Ok(sight)
-}
-
-/// A job: decodes a picture and lets a detector look at it. In a picture that cannot be read it finds nothing: [`sight`] says what is wrong with it.
-pub(super) fn detected(
-    model: &mut dyn Model,
-    detector: Detector,
-    payload: &[u8],
-    limits: &PictureLimits,
-    spent: &Spent,
-) -> Result<Arc<[Label]>, ModelError> {
-    let Ok(photo) = decoded(payload, limits, spent, Ok) else { return Ok(Arc::default()) };
-    let since = Instant::now();
-    let found = model.detect(detector, &photo);
-    Spent::add(&spent.infer, since);
-    found?.into_iter().map(|label| Ok(Label { probability: sound(label.probability)?, ..label })).collect()
-}
-
-/// A job: decodes a picture and says where the dual encoder sees it; empty for one that cannot be read.
-pub(super) fn viewed(
-    model: &mut dyn Model,
-    payload: &[u8],
-    limits: &PictureLimits,
-    spent: &Spent,
-) -> Result<Arc<[f32]>, ModelError> {
-    let Ok(photo) = decoded(payload, limits, spent, Ok) else { return Ok(Arc::default()) };
-    let since = Instant::now();
-    let view = model.view(&photo);
-    Spent::add(&spent.infer, since);
-    view.map(Arc::from)
-}
-
-fn decoded<T>(
-    payload: &[u8],
-    limits: &PictureLimits,
-    spent: &Spent,
-    make: impl FnOnce(Photo) -> Result<T, PictureError>,
-) -> Result<T, PictureError> {
-    let since = Instant::now();
-    let result = payload::decode(payload, limits.bytes).and_then(|file| picture::read(&file, limits, make));
+    let framed = |photo: Photo| picture::cut(&photo, card.frame).map(|pixels| (photo, pixels));
+    let decoded = payload::decode(payload, limits.bytes).and_then(|file| picture::read(&file, limits, framed));
     Spent::add(&spent.decode, since);
-    result
+    let (photo, pixels) = match decoded {
+        Ok(decoded) => decoded,
+        Err(flaw) => return Ok(Err(flaw)),
+    };
+    let since = Instant::now();
+    let labels = Arc::new(Labelled::new(model.look(&pixels)?, card));
+    let mut looked = Looked { labels, found: Vec::new(), view: None };
+    for &detector in wanted {
+        match detector {
+            Detector::DualEncoder => looked.view = Some(or_failed(detector, model.view(&photo))),
+            Detector::Objects | Detector::Gestures => {
+                let found = model.detect(detector, &photo).and_then(|labels| labels.into_iter().map(certain).collect());
+                looked.found.push((detector, or_failed(detector, found)));
+            }
+        }
+    }
+    Spent::add(&spent.infer, since);
+    Ok(Ok(Arc::new(looked)))
+}
+
+/// A detector that fails takes nothing else with it.
+fn or_failed<T>(detector: Detector, result: Result<T, ModelError>) -> Result<T, Unavailable> {
+    result.map_err(|error| {
+        tracing::warn!(%error, %detector, "a detector failed: the picture is read without it");
+        Unavailable::Failed
+    })
+}
+
+fn certain(label: Label) -> Result<Label, ModelError> {
+    Ok(Label { probability: sound(label.probability)?, ..label })
 }
 
 /// A job: says what a text means.

@@ -4,21 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all, try_join, try_join_all};
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{Finding, Judgement, Label, Norm, Seen, Thing, Unavailable};
+use crate::domain::{Finding, Judgement, Norm, Seen, Thing, Unavailable};
 
 use super::cache::{Cache, Key};
 use super::card::Card;
 use super::classifier::Gauges;
-use super::features::{Direction, Labelled, NormTexts, NormVectors, Question, Shown, answer_evidence, named};
+use super::features::{Direction, Labelled, Question, Shown, answer_evidence, named};
 use super::jobs::{Glance, Sight, Spent, embedded, first_look, judged, read_together};
 use super::model::{AnswerRow, AnswerRows, Embedding, Model, ModelError, Pair};
 use super::picture::{PictureError, PictureLimits};
 use super::plan::{Plan, Read};
 use super::pool::Pool;
 use super::shelf::Shelf;
+use super::vectors::{NormTexts, NormVectors};
 
 /// The room for the norms of the packs in force: some 20 KB a norm, so this is a bound for thousands.
 const NORM_BYTES: u64 = 256 << 20;
@@ -44,10 +46,8 @@ pub(super) struct Live {
     pub(super) pool: Arc<Pool>,
     pub(super) limits: PictureLimits,
     pub(super) pictures: Cache<Sight>,
-    /// What detectors found.
-    pub(super) found: Cache<Arc<[Label]>>,
-    /// Pictures and words as the dual encoder has them.
-    pub(super) views: Cache<Arc<[f32]>>,
+    /// The words that go with any picture, as the dual encoder has them.
+    pub(super) background: OnceCell<Vec<Vec<f32>>>,
     texts: Cache<Embedding>,
     pairs: Cache<f32>,
     norms: Cache<Arc<NormVectors>>,
@@ -63,10 +63,9 @@ impl Live {
         Self {
             pool: Arc::new(pool),
             limits,
-            pictures: Cache::new(cache_bytes / 8 * 3, &tasks, |sight| sight.as_ref().map_or(0, |shows| shows.bytes())),
-            found: Cache::new(cache_bytes / 8, &tasks, |found| found.iter().map(|one| one.name.len() + 32).sum()),
-            views: Cache::new(cache_bytes / 8, &tasks, |view| view.len() * 4),
-            texts: Cache::new(cache_bytes / 8 * 3, &tasks, Embedding::bytes),
+            pictures: Cache::new(cache_bytes / 2, &tasks, |sight| sight.as_ref().map_or(0, |looked| looked.bytes())),
+            background: OnceCell::new(),
+            texts: Cache::new(cache_bytes / 2, &tasks, Embedding::bytes),
             pairs: Cache::new(PAIR_BYTES, &tasks, |_| size_of::<f32>()),
             norms: Cache::new(NORM_BYTES, &tasks, |norm| norm.bytes()),
             shelf,
@@ -88,6 +87,9 @@ impl Live {
     /// Embeds norms ahead of the requests that need them.
     pub(super) async fn prepare(&self, card: &Arc<Card>, norms: &[Arc<Norm>]) -> Result<(), Unavailable> {
         let deadline = Instant::now() + PREPARATION;
+        if let Some(matching) = &card.matching {
+            self.background(matching, deadline).await?;
+        }
         for some in norms.chunks(self.pool.alive().max(1)) {
             try_join_all(some.iter().map(|norm| self.norm_patiently(card, norm, deadline))).await?;
         }
@@ -312,18 +314,8 @@ impl Live {
             late: counts.late,
             busy: counts.busy,
             failed: counts.failed,
-            cache_entries: self.pictures.entries()
-                + self.found.entries()
-                + self.views.entries()
-                + self.texts.entries()
-                + self.pairs.entries()
-                + self.norms.entries(),
-            cache_bytes: self.pictures.bytes()
-                + self.found.bytes()
-                + self.views.bytes()
-                + self.texts.bytes()
-                + self.pairs.bytes()
-                + self.norms.bytes(),
+            cache_entries: self.pictures.entries() + self.texts.entries() + self.pairs.entries() + self.norms.entries(),
+            cache_bytes: self.pictures.bytes() + self.texts.bytes() + self.pairs.bytes() + self.norms.bytes(),
         }
     }
 }

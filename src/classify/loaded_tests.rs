@@ -1,7 +1,8 @@
 use super::super::fakes::{self, norm};
-use super::super::features::{Direction, NormVectors, answer_evidence};
+use super::super::features::{Direction, answer_evidence};
 use super::super::model::{AnswerRow, NormRow};
 use super::super::options::{Backend, Options};
+use super::super::vectors::NormVectors;
 use super::super::{Classifier, OpenError};
 use super::*;
 

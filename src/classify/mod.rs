@@ -36,6 +36,7 @@ mod sights;
 mod states;
 mod things;
 mod tokens;
+mod vectors;
 mod words;
 
 pub use bundle::BundleError;

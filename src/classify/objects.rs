@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use crate::domain::Label;
 
-use super::bundle::{Bundle, BundleError};
-use super::detectors::Session;
+use super::bundle::Bundle;
+use super::detectors::{Session, sound_side};
 use super::engine::{Engine, Graph};
 use super::loaded::{outputs, rows};
 use super::model::ModelError;
@@ -39,8 +39,9 @@ impl Objects {
         let facts: Facts = bundle.facts()?;
         let names: Vec<String> =
             serde_json::from_slice(&bundle.file("names.json")?).map_err(|error| bundle.flaw("names.json", &error))?;
+        sound_side(bundle, facts.input.image_size)?;
         let graph = engine.load(&bundle.file("objects.onnx")?)?;
-        Ok(Self { graph, names, side: side(bundle, facts.input.image_size)?, threshold: facts.threshold })
+        Ok(Self { graph, names, side: facts.input.image_size, threshold: facts.threshold })
     }
 
     /// What it can find.
@@ -57,10 +58,4 @@ impl Objects {
         let found = self.names.iter().zip(scores).filter(|(_, score)| *score >= self.threshold);
         Ok(found.map(|(name, probability)| Label { name: name.clone(), probability }).collect())
     }
-}
-
-/// A side that is neither nothing nor more than a detector could want.
-pub(super) fn side(bundle: &Bundle, side: u32) -> Result<u32, BundleError> {
-    let sound = (1..=2048).contains(&side);
-    sound.then_some(side).ok_or_else(|| bundle.flaw("model.toml", &"image_size must be between 1 and 2048"))
 }
