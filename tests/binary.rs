@@ -316,7 +316,7 @@ fn with_a_changed_byte(changed: &str) -> TempDir {
 fn a_model_that_is_not_what_it_says_is_refused() {
     for changed in [
         "norm-head/centre.f32",
-        "answer-head/answer-head.onnx",
+        "answer-model/answer-model.onnx",
         "pair-model/pair-model.onnx",
         "picture-labels/labels.json",
         "text-encoder/tokenizer.json",

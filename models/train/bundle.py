@@ -3,12 +3,11 @@
 import os
 
 from features import MODELS, sha256
-from forms import WIDTH, Head
 
 COMMENTS = {
-    "norm-head": "# The norm head: is this norm at stake in this question and its pictures? FEATURES.md defines its inputs; train/train.py made it.",
+    "norm-head": "# The norm head: is this norm at stake in this question and its pictures? FEATURES.md defines its inputs; train/norm_head.py made it.",
     "pair-model": "# The pair model: question and norm read together. FEATURES.md defines its inputs; train/pair.py made it.",
-    "answer-head": "# The answer head: does this answer breach the norm, know it, explain it, help? FEATURES.md defines its inputs; train/train.py made it.",
+    "answer-model": "# The answer model: does this answer breach the norm, know it, explain it, help? FEATURES.md defines its inputs; train/answer.py made it.",
 }
 
 
@@ -22,14 +21,6 @@ def value(x) -> str:
     if isinstance(x, dict):
         return "{ " + ", ".join(f"{k} = {value(v)}" for k, v in x.items()) + " }"
     return str(x)
-
-
-def write(folder: str, head: Head, files: list[str], features: list[str], threshold, form: str, figures: dict, encoder: str) -> None:
-    """The bundle of a head."""
-    shapes = {name: ["N", WIDTH] for name in head.embeddings} | {"evidence": ["N", head.evidence]}
-    bound = {} if isinstance(threshold, dict) else {"threshold": threshold}
-    table = ["", "[threshold]", *(f"{k} = {v}" for k, v in threshold.items())] if isinstance(threshold, dict) else []
-    described(folder, head.name, {"features": features, **bound}, table, files, shapes, {name: ["N"] for name in head.outputs}, form, "train/train.py", figures, encoder)
 
 
 def described(folder, name, top: dict, table: list[str], files, inputs: dict, outputs: dict, form: str, made_by: str, figures: dict, encoder: str) -> None:

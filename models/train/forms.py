@@ -1,6 +1,6 @@
-"""The forms a head can take, how one is fitted, and how it becomes an ONNX file.
+"""The forms that the norm head can take, how one is fitted, and how it becomes an ONNX file.
 
-A head sees a row as *blocks* of numbers that are made from its inputs: centred embeddings, their cosines, their products, the evidence. A form
+The head sees a row as *blocks* of numbers that are made from its inputs: centred embeddings, their cosines, their products, the evidence. A form
 names its blocks and a number of hidden units; without any it is a logistic regression, with some it is the mean of a few small
 networks. Everything is in numpy and scikit-learn with fixed seeds, and small enough for one core.
 """
@@ -12,6 +12,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.linear_model import LogisticRegression
 
+from features import NORM_FEATURES
+
 WIDTH = 384
 NETWORKS = 3  # how many networks of different seeds are averaged
 
@@ -20,27 +22,9 @@ def unit(x: np.ndarray) -> np.ndarray:
     return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), np.float32(1e-6))
 
 
-@dataclass(frozen=True)
-class Head:
-    """What a head reads: each embedding input with the name of its centre, the pairs whose cosine it takes, and its outputs."""
-
-    name: str
-    embeddings: dict[str, str]  # input -> centre
-    pairs: tuple[tuple[str, str], ...]
-    evidence: int
-    outputs: tuple[str, ...]
-
-
-NORM_HEAD = Head(
-    "norm-head",
-    {"query": "query", "scene": "query", "norm": "norm", "scene_middle": "scene_middle"},
-    (("query", "norm"), ("scene", "norm")), 12, ("probability",),
-)
-ANSWER_HEAD = Head(
-    "answer-head",
-    {"query": "query", "answer": "answer", "norm": "norm", "answer_middle": "answer_middle"},
-    (("answer", "norm"), ("query", "answer"), ("query", "norm")), 4, ("breaches", "aware", "educates", "helpful"),
-)
+EMBEDDINGS = {"query": "query", "scene": "query", "norm": "norm", "scene_middle": "scene_middle"}  # input -> its centre
+PAIRS = (("query", "norm"), ("scene", "norm"))  # inputs whose cosine the head takes
+OUTPUT = "probability"
 
 
 @dataclass(frozen=True)
@@ -53,9 +37,9 @@ class Form:
     strength: float = 0.001  # logistic: inverse of the penalty; network: weight decay
 
 
-def block(head: Head, name: str, inputs: dict, centred: dict) -> np.ndarray:
+def block(name: str, inputs: dict, centred: dict) -> np.ndarray:
     if name == "cosines":
-        return np.stack([(centred[a] * centred[b]).sum(axis=1) for a, b in head.pairs], axis=1)
+        return np.stack([(centred[a] * centred[b]).sum(axis=1) for a, b in PAIRS], axis=1)
     if name == "evidence":
         return inputs["evidence"]
     for sign, combine in (("*", np.multiply), ("-", np.subtract)):
@@ -65,9 +49,9 @@ def block(head: Head, name: str, inputs: dict, centred: dict) -> np.ndarray:
     return centred[name]
 
 
-def design(head: Head, form: Form, inputs: dict[str, np.ndarray], centres: dict[str, np.ndarray]) -> np.ndarray:
-    centred = {name: unit(inputs[name] - centres[centre]) for name, centre in head.embeddings.items()}
-    return np.concatenate([block(head, name, inputs, centred) for name in form.blocks], axis=1).astype(np.float32)
+def design(form: Form, inputs: dict[str, np.ndarray], centres: dict[str, np.ndarray]) -> np.ndarray:
+    centred = {name: unit(inputs[name] - centres[centre]) for name, centre in EMBEDDINGS.items()}
+    return np.concatenate([block(name, inputs, centred) for name in form.blocks], axis=1).astype(np.float32)
 
 
 @dataclass
@@ -148,14 +132,14 @@ def backward(parameters, x, y, weights, random, drop_input, drop_hidden) -> list
     return [x.T @ back, back.sum(axis=0), after.T @ error, error.sum(axis=0)]
 
 
-def platt(logits: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+def platt(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Slope and offset that make the logits' sigmoid a probability."""
-    found = LogisticRegression(C=1e6, max_iter=1000).fit(logits[:, None], y, weights)
+    found = LogisticRegression(C=1e6, max_iter=1000).fit(logits[:, None], y)
     return float(found.coef_[0, 0]), float(found.intercept_[0])
 
 
-def export(head: Head, form: Form, fitted: dict[str, Fitted], centres: dict[str, np.ndarray], path: str) -> None:
-    """One graph for all outputs of a head: standard operators only."""
+def export(form: Form, model: Fitted, centres: dict[str, np.ndarray], path: str) -> None:
+    """The head as a graph of standard operators."""
     nodes, constants = [], []
 
     def constant(name, value):
@@ -169,7 +153,7 @@ def export(head: Head, form: Form, fitted: dict[str, Fitted], centres: dict[str,
     constant("axis", np.array([1], np.int64))
     constant("tiny", np.float32(1e-6))
     centred = {}
-    for name, centre in head.embeddings.items():
+    for name, centre in EMBEDDINGS.items():
         shifted = node("Sub", [name, constant(f"{name}.centre", centres[centre].astype(np.float32))], f"{name}.shifted")
         length = node("ReduceL2", [shifted, "axis"], f"{name}.length", keepdims=1)
         safe = node("Max", [length, "tiny"], f"{name}.length_safe")
@@ -177,7 +161,7 @@ def export(head: Head, form: Form, fitted: dict[str, Fitted], centres: dict[str,
     columns = []
     for name in form.blocks:
         if name == "cosines":
-            for a, b in head.pairs:
+            for a, b in PAIRS:
                 product = node("Mul", [centred[a], centred[b]], f"{a}.{b}.product")
                 columns.append(node("ReduceSum", [product, "axis"], f"{a}.{b}.cosine", keepdims=1))
         elif name == "evidence":
@@ -187,23 +171,20 @@ def export(head: Head, form: Form, fitted: dict[str, Fitted], centres: dict[str,
             columns.append(node("Mul" if "*" in name else "Sub", [centred[a], centred[b]], f"{a}.{b}.{'times' if '*' in name else 'minus'}"))
         else:
             columns.append(centred[name])
-    x = node("Concat", columns, "columns", axis=1)
-    for output, model in fitted.items():
-        slope, offset = model.platt
-        y = x
-        if model.hidden is not None:
-            y = node("Gemm", [y, constant(f"{output}.hidden.w", model.hidden), constant(f"{output}.hidden.b", model.bias)], f"{output}.hidden")
-            y = node("Relu", [y], f"{output}.active")
-        weight = (model.out * slope).astype(np.float32)[:, None]
-        bias = np.array([model.out_bias * slope + offset], np.float32)
-        y = node("Gemm", [y, constant(f"{output}.w", weight), constant(f"{output}.b", bias)], f"{output}.logit")
-        y = node("Sigmoid", [y], f"{output}.column")
-        node("Squeeze", [y, "axis"], output)
+    y = node("Concat", columns, "columns", axis=1)
+    slope, offset = model.platt
+    if model.hidden is not None:
+        y = node("Gemm", [y, constant(f"{OUTPUT}.hidden.w", model.hidden), constant(f"{OUTPUT}.hidden.b", model.bias)], f"{OUTPUT}.hidden")
+        y = node("Relu", [y], f"{OUTPUT}.active")
+    weight = (model.out * slope).astype(np.float32)[:, None]
+    bias = np.array([model.out_bias * slope + offset], np.float32)
+    y = node("Gemm", [y, constant(f"{OUTPUT}.w", weight), constant(f"{OUTPUT}.b", bias)], f"{OUTPUT}.logit")
+    y = node("Sigmoid", [y], f"{OUTPUT}.column")
+    node("Squeeze", [y, "axis"], OUTPUT)
     value = helper.make_tensor_value_info
-    inputs = [value(name, TensorProto.FLOAT, ["N", WIDTH]) for name in head.embeddings]
-    inputs.append(value("evidence", TensorProto.FLOAT, ["N", head.evidence]))
-    outputs = [value(name, TensorProto.FLOAT, ["N"]) for name in fitted]
-    graph = helper.make_graph(nodes, head.name, inputs, outputs, constants)
+    inputs = [value(name, TensorProto.FLOAT, ["N", WIDTH]) for name in EMBEDDINGS]
+    inputs.append(value("evidence", TensorProto.FLOAT, ["N", len(NORM_FEATURES)]))
+    graph = helper.make_graph(nodes, "norm-head", inputs, [value(OUTPUT, TensorProto.FLOAT, ["N"])], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8, producer_name="comity")
     onnx.checker.check_model(model)
     onnx.save(model, path)

@@ -2,6 +2,8 @@
 
 import collections
 
+import numpy as np
+
 from dataset import Data, Labeller
 from features import Encoder, Labels, Norm, near
 
@@ -23,3 +25,16 @@ class Shop:
 
     def distinct(self, norm: str, other: str, centre) -> bool:
         return near(self.norms[norm].embedding, self.norms[other].embedding, centre) < SAME_CUSTOM
+
+    def pictures(self, row: dict, draw: np.random.Generator) -> tuple[list[np.ndarray], list[str]]:
+        """Label distributions, and the names of things that the labeller does not know: it then says what is nearest, less surely."""
+        found, unknown = [], []
+        for name in row["picture"] or []:
+            known = self.labeller.index.get(name.lower())
+            label = int(self.labels.named(name).argmax()) if known is None else known
+            distribution = self.labeller.sample(self.labels.names[label], draw)
+            if known is None:
+                distribution = distribution**0.7 / (distribution**0.7).sum()
+                unknown.append(name)
+            found.append(distribution)
+        return found, unknown

@@ -287,8 +287,8 @@ mod tests {
             Bundle::open(long.path(), "norm-head").unwrap_err().to_string().contains("length is `4`, expected `3`")
         );
         let other = bundle("norm-head", b"abc", ABC);
-        let error = Bundle::open(other.path(), "answer-head").unwrap_err().to_string();
-        assert!(error.contains("kind is `norm-head`, expected `answer-head`"), "{error}");
+        let error = Bundle::open(other.path(), "answer-model").unwrap_err().to_string();
+        assert!(error.contains("kind is `norm-head`, expected `answer-model`"), "{error}");
         std::fs::remove_file(other.path().join("a.bin")).unwrap();
         assert!(matches!(Bundle::open(other.path(), "norm-head"), Err(BundleError::Unreadable { .. })));
     }

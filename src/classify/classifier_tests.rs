@@ -4,6 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::fakes::{Toy, norm, payload, soon, turn};
+use super::super::{AnswerOdds, Triple};
 use super::*;
 use crate::domain::{Coverage, Evidence, Finding, Message, Part, Picture, Role, Unavailable};
 
@@ -275,11 +276,8 @@ async fn a_number_that_is_none_is_a_failure() {
         fn norms(&mut self, rows: &super::super::NormRows) -> Result<Vec<f32>, super::super::ModelError> {
             Ok(vec![f32::NAN; rows.rows.len()])
         }
-        fn answers(
-            &mut self,
-            _: &super::super::AnswerRows,
-        ) -> Result<Vec<super::super::AnswerOdds>, super::super::ModelError> {
-            Ok(Vec::new())
+        fn answer(&mut self, _: &Triple) -> Result<AnswerOdds, super::super::ModelError> {
+            Ok(AnswerOdds { breaches: f32::NAN, aware: 0.0, educates: 0.0, helpful: 0.0 })
         }
     }
     let classifier = Classifier::with(vec![Box::new(Broken(Toy::default()))], 8, 0, PictureLimits::default());

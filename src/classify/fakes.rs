@@ -13,7 +13,7 @@ use crate::domain::{Detector, Domain, Label, Message, Norm, Part, Picture, Role,
 
 use super::card::Card;
 use super::labels::Labels;
-use super::model::{AnswerOdds, AnswerRows, Embedding, Model, ModelError, NormRows, Pair};
+use super::model::{AnswerOdds, Embedding, Model, ModelError, NormRows, Pair, Triple};
 use super::picture::{Photo, Pixels};
 use super::states::States;
 use super::things::Finds;
@@ -141,9 +141,9 @@ impl Model for Toy {
     }
 
     /// A breach where the piece says `clock`; helpful by the picture.
-    fn answers(&mut self, rows: &AnswerRows) -> Result<Vec<AnswerOdds>, ModelError> {
-        let odds = |breaches| AnswerOdds { breaches, aware: 0.2, educates: 0.3, helpful: rows.query[0] / 4.0 };
-        Ok(rows.rows.iter().map(|row| odds(rows.answer[0].max(row.evidence[1]) / 2.0)).collect())
+    fn answer(&mut self, triple: &Triple) -> Result<AnswerOdds, ModelError> {
+        let breaches = triple.answer.values[0].max(triple.evidence[1]) / 2.0;
+        Ok(AnswerOdds { breaches, aware: 0.2, educates: 0.3, helpful: triple.scene.values[0] / 4.0 })
     }
 
     fn card(&self) -> Arc<Card> {

@@ -1,4 +1,4 @@
-//! From embeddings and distributions to the rows of evidence that the heads read. `models/FEATURES.md` defines every number here; a head whose
+//! From embeddings and distributions to the rows of evidence that the models read. `models/FEATURES.md` defines every number here; a model whose
 //! `features` are others is refused.
 
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub const NORM_FEATURES: [&str; 12] = [
 /// The columns of evidence that the pair model reads behind those of the norm head, in their order.
 pub const PAIR_FEATURES: [&str; 3] = ["query_norm", "scene_norm", "first_look"];
 
-/// The columns of evidence of the answer head, in their order.
+/// The columns of evidence of the answer model, in their order.
 pub const ANSWER_FEATURES: [&str; 4] = ["has_picture", "see_match", "norm_has_answers", "answer_breach"];
 
 /// From here on a picture is said to show what a norm's cues name.

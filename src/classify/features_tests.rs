@@ -36,8 +36,8 @@ impl Model for Table {
         Ok(Vec::new())
     }
 
-    fn answers(&mut self, _: &super::super::AnswerRows) -> Result<Vec<super::super::AnswerOdds>, ModelError> {
-        Ok(Vec::new())
+    fn answer(&mut self, _: &super::super::Triple) -> Result<super::super::AnswerOdds, ModelError> {
+        Err(ModelError::Other("it judges nothing".to_owned()))
     }
 }
 

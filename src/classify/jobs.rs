@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-use crate::domain::{Detector, Judgement, Label, NormJudgement, Unavailable};
+use crate::domain::{Detector, Label, Unavailable};
 
 use super::card::Card;
 use super::features::{Labelled, Question};
 use super::loaded::rows;
-use super::model::{AnswerOdds, AnswerRow, AnswerRows, Embedding, Model, ModelError, NormRow, NormRows, Pair};
+use super::model::{AnswerOdds, Embedding, Model, ModelError, NormRow, NormRows, Pair, Triple};
 use super::payload;
 use super::picture::{self, Photo, PictureError, PictureLimits};
 use super::vectors::NormVectors;
@@ -153,27 +153,15 @@ pub(super) fn read_together(model: &mut dyn Model, pair: &Pair, spent: &Spent) -
     sound(probability?)
 }
 
-/// A job: judges a piece of an answer.
-pub(super) fn judged(model: &mut dyn Model, questions: &AnswerRows, threshold: f32) -> Result<Judgement, ModelError> {
-    let odds = model.answers(questions)?;
-    rows(odds.len(), questions.rows.len())?;
-    let judgement = |(row, odds): (&AnswerRow, &AnswerOdds)| {
-        Ok(NormJudgement {
-            norm: row.id.clone(),
-            breaches: sound(odds.breaches)?,
-            aware: sound(odds.aware)?,
-            educates: sound(odds.educates)?,
-        })
-    };
-    let norms = questions.rows.iter().zip(&odds).map(judgement).collect::<Result<_, ModelError>>()?;
-    Ok(Judgement { norms, helpful: mean(&odds)?, threshold })
-}
-
-/// Whether a piece helps does not hang on the norm: each row is one more opinion.
-fn mean(odds: &[AnswerOdds]) -> Result<f32, ModelError> {
-    #[expect(clippy::cast_precision_loss, reason = "there are a few norms")]
-    let count = odds.len() as f32;
-    sound(odds.iter().map(|odds| odds.helpful).sum::<f32>() / count)
+/// A job: reads a question, a piece of its answer and a norm together.
+pub(super) fn judged(model: &mut dyn Model, triple: &Triple) -> Result<AnswerOdds, ModelError> {
+    let odds = model.answer(triple)?;
+    Ok(AnswerOdds {
+        breaches: sound(odds.breaches)?,
+        aware: sound(odds.aware)?,
+        educates: sound(odds.educates)?,
+        helpful: sound(odds.helpful)?,
+    })
 }
 
 /// A probability, or an error where a model gave none.

@@ -8,14 +8,14 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{Finding, Judgement, Norm, Seen, Thing, Unavailable};
+use crate::domain::{Finding, Judgement, Norm, NormJudgement, Seen, Thing, Unavailable};
 
 use super::cache::{Cache, Key};
 use super::card::Card;
 use super::classifier::Gauges;
 use super::features::{Direction, Labelled, Question, Shown, answer_evidence, named};
 use super::jobs::{Glance, Sight, Spent, embedded, first_look, judged, read_together};
-use super::model::{AnswerRow, AnswerRows, Embedding, Model, ModelError, Pair};
+use super::model::{AnswerOdds, Embedding, Model, ModelError, Pair, Triple};
 use super::picture::{PictureError, PictureLimits};
 use super::plan::{Plan, Read};
 use super::pool::Pool;
@@ -24,8 +24,8 @@ use super::vectors::{NormTexts, NormVectors};
 
 /// The room for the norms of the packs in force: some 20 KB a norm, so this is a bound for thousands.
 const NORM_BYTES: u64 = 256 << 20;
-/// The room for pairs of a question and a norm that were read together: some hundred bytes a pair.
-const PAIR_BYTES: u64 = 4 << 20;
+/// The room for what was said of texts that were read together, with or without an answer: some hundred bytes a reading.
+const READ_BYTES: u64 = 4 << 20;
 /// How long a pack's norms may take to be embedded, all in all.
 const PREPARATION: Duration = Duration::from_mins(10);
 /// How long preparing waits when requests fill the queue.
@@ -50,6 +50,7 @@ pub(super) struct Live {
     pub(super) background: OnceCell<Vec<Vec<f32>>>,
     texts: Cache<Embedding>,
     pairs: Cache<f32>,
+    triples: Cache<AnswerOdds>,
     norms: Cache<Arc<NormVectors>>,
     /// Where the norms' embeddings outlive the program.
     shelf: Option<Shelf>,
@@ -66,7 +67,8 @@ impl Live {
             pictures: Cache::new(cache_bytes / 2, &tasks, |sight| sight.as_ref().map_or(0, |looked| looked.bytes())),
             background: OnceCell::new(),
             texts: Cache::new(cache_bytes / 2, &tasks, Embedding::bytes),
-            pairs: Cache::new(PAIR_BYTES, &tasks, |_| size_of::<f32>()),
+            pairs: Cache::new(READ_BYTES, &tasks, |_| size_of::<f32>()),
+            triples: Cache::new(READ_BYTES, &tasks, |_| size_of::<AnswerOdds>()),
             norms: Cache::new(NORM_BYTES, &tasks, |norm| norm.bytes()),
             shelf,
             tasks,
@@ -228,19 +230,28 @@ impl Live {
         let (scene, answer, norms) = (scene?, answer?, norms?);
         let toward = Direction::from(&answer.values, &card.passage_centre);
         let pictures: Vec<_> = pictures.into_iter().map(|(labels, things)| (labels, named(things))).collect();
-        let row = |norm: &Arc<NormVectors>| AnswerRow {
-            id: norm.id.clone(),
-            norm: norm.says.clone(),
-            evidence: answer_evidence(&toward, &pictures, norm),
+        let readings = norms.iter().map(|norm| {
+            let evidence = answer_evidence(&toward, &pictures, norm);
+            let (scene, answer, norm) = (scene.clone(), answer.clone(), norm.states.clone());
+            self.triple(Triple { scene, answer, norm, evidence }, deadline)
+        });
+        let odds = try_join_all(readings).await?;
+        let judged = norms.iter().zip(&odds).map(|(norm, odds)| NormJudgement {
+            norm: norm.id.clone(),
+            breaches: odds.breaches,
+            aware: odds.aware,
+            educates: odds.educates,
+        });
+        Ok(Judgement { norms: judged.collect(), helpful: mean(&odds), threshold: card.breach })
+    }
+
+    async fn triple(&self, triple: Triple, deadline: Instant) -> Result<AnswerOdds, Unavailable> {
+        let (key, triple) = (triple_key(&triple), Arc::new(triple));
+        let work = || {
+            let (pool, triple) = (Arc::clone(&self.pool), Arc::clone(&triple));
+            async move { pool.run(deadline, move |model| judged(model, &triple)).await }
         };
-        let questions = AnswerRows {
-            query: scene.values,
-            answer: answer.values,
-            answer_middle: answer.middle,
-            rows: norms.iter().map(row).collect(),
-        };
-        let threshold = card.breach;
-        self.pool.run(deadline, move |model| judged(model, &questions, threshold)).await
+        self.triples.get(key, deadline, work).await
     }
 
     async fn embed(
@@ -306,6 +317,13 @@ impl Live {
 
     pub(super) fn gauges(&self) -> Gauges {
         let counts = self.pool.counts();
+        let kept = [
+            (self.pictures.entries(), self.pictures.bytes()),
+            (self.texts.entries(), self.texts.bytes()),
+            (self.pairs.entries(), self.pairs.bytes()),
+            (self.triples.entries(), self.triples.bytes()),
+            (self.norms.entries(), self.norms.bytes()),
+        ];
         Gauges {
             queued: self.pool.waiting(),
             queue: self.pool.most(),
@@ -314,8 +332,8 @@ impl Live {
             late: counts.late,
             busy: counts.busy,
             failed: counts.failed,
-            cache_entries: self.pictures.entries() + self.texts.entries() + self.pairs.entries() + self.norms.entries(),
-            cache_bytes: self.pictures.bytes() + self.texts.bytes() + self.pairs.bytes() + self.norms.bytes(),
+            cache_entries: kept.iter().map(|(entries, _)| entries).sum(),
+            cache_bytes: kept.iter().map(|(_, bytes)| bytes).sum(),
         }
     }
 }
@@ -337,6 +355,23 @@ fn pair_key(pair: &Pair) -> Key {
         hasher.update(&value.to_le_bytes());
     }
     *hasher.finalize().as_bytes()
+}
+
+/// A hash of all that the odds of a piece of an answer are made from.
+fn triple_key(triple: &Triple) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(triple.scene.states.key()).update(triple.answer.states.key()).update(triple.norm.key());
+    for value in triple.scene.values.iter().chain(&*triple.answer.values).chain(&triple.evidence) {
+        hasher.update(&value.to_le_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// Whether a piece helps does not hang on the norm: each reading is one more opinion.
+fn mean(odds: &[AnswerOdds]) -> f32 {
+    #[expect(clippy::cast_precision_loss, reason = "there are a few norms")]
+    let count = odds.len().max(1) as f32;
+    odds.iter().map(|odds| odds.helpful).sum::<f32>() / count
 }
 
 /// A norm's vectors: from the shelf where they lie there, else from the model, and then they go there.

@@ -14,7 +14,7 @@ use super::detectors::{Detectors, Sessions};
 use super::engine::{Engine, Graph};
 use super::features::{ANSWER_FEATURES, NORM_FEATURES, PAIR_FEATURES};
 use super::labels::{Labels, softmax};
-use super::model::{AnswerOdds, AnswerRows, Embedding, Model, ModelError, NormRows, Pair};
+use super::model::{AnswerOdds, Embedding, Model, ModelError, NormRows, Pair, Triple};
 use super::network::{Network, NetworkError, Tensor};
 use super::options::OpenError;
 use super::picture::{Frame, Photo, Pixels};
@@ -85,7 +85,7 @@ pub(super) struct Loaded {
     labeller: Graph,
     norm_head: Graph,
     pair_model: Graph,
-    answer_head: Graph,
+    answer_model: Graph,
     detectors: Detectors,
 }
 
@@ -98,7 +98,7 @@ impl Loaded {
     /// Reads and verifies the five bundles in `models`, and those of detectors that are there.
     pub(super) fn open(models: &Path, engine: &Engine) -> Result<Self, OpenError> {
         let [text, picture, norm, pair, answer] =
-            ["text-encoder", "picture-labels", "norm-head", "pair-model", "answer-head"]
+            ["text-encoder", "picture-labels", "norm-head", "pair-model", "answer-model"]
                 .map(|kind| Bundle::open(&models.join(kind), kind));
         let (text, picture, norm, pair, answer) = (text?, picture?, norm?, pair?, answer?);
         let facts: TextFacts = text.facts()?;
@@ -144,7 +144,7 @@ impl Loaded {
             labeller: engine.load(&picture.file("picture-labels.onnx")?)?,
             norm_head: engine.load(&norm.file("norm-head.onnx")?)?,
             pair_model: engine.load(&pair.file("pair-model.onnx")?)?,
-            answer_head: engine.load(&answer.file("answer-head.onnx")?)?,
+            answer_model: engine.load(&answer.file("answer-model.onnx")?)?,
             detectors,
         })
     }
@@ -205,7 +205,7 @@ pub(super) struct OnnxModel {
     labeller: Box<dyn Network>,
     norm_head: Box<dyn Network>,
     pair_model: Box<dyn Network>,
-    answer_head: Box<dyn Network>,
+    answer_model: Box<dyn Network>,
     detectors: Sessions,
 }
 
@@ -217,7 +217,7 @@ impl OnnxModel {
             labeller: loaded.labeller.session(&["logits"])?,
             norm_head: loaded.norm_head.session(&["probability"])?,
             pair_model: loaded.pair_model.session(&["probability"])?,
-            answer_head: loaded.answer_head.session(&["breaches", "aware", "educates", "helpful"])?,
+            answer_model: loaded.answer_model.session(&["breaches", "aware", "educates", "helpful"])?,
             detectors: Sessions::default(),
             loaded: Arc::clone(loaded),
         })
@@ -267,28 +267,27 @@ impl Model for OnnxModel {
 
     /// One pair at a time: the graph's 8 bits have one scale for a whole tensor, so a pair would come out differently beside others.
     fn pair(&mut self, pair: &Pair) -> Result<f32, ModelError> {
-        let states = |states: &States| Tensor::floats(&[states.len(), states.columns()], states.rows());
-        let evidence = Tensor::floats(&[1, pair.evidence.len()], pair.evidence.to_vec());
-        let inputs = [("scene", states(&pair.scene)), ("norm", states(&pair.norm)), ("evidence", evidence)];
+        let inputs =
+            [("scene", states(&pair.scene)), ("norm", states(&pair.norm)), ("evidence", stacked([&pair.evidence[..]]))];
         let [probability] = outputs(self.pair_model.as_mut(), &inputs)?;
-        rows(probability.len(), 1)?;
-        probability.first().copied().ok_or(ModelError::Rows { found: 0, expected: 1 })
+        single(&probability)
     }
 
-    fn answers(&mut self, rows: &AnswerRows) -> Result<Vec<AnswerOdds>, ModelError> {
-        let count = rows.rows.len();
+    /// One triple at a time, as in [`Model::pair`].
+    fn answer(&mut self, triple: &Triple) -> Result<AnswerOdds, ModelError> {
         let inputs = [
-            ("query", repeated(&rows.query, count)),
-            ("answer", repeated(&rows.answer, count)),
-            ("answer_middle", repeated(&rows.answer_middle, count)),
-            ("norm", stacked(rows.rows.iter().map(|row| row.norm.as_slice()))),
-            ("evidence", stacked(rows.rows.iter().map(|row| row.evidence.as_slice()))),
+            ("scene", states(&triple.scene.states)),
+            ("answer", states(&triple.answer.states)),
+            ("norm", states(&triple.norm)),
+            ("evidence", stacked([&triple.evidence[..]])),
         ];
-        let [breaches, aware, educates, helpful] = outputs(self.answer_head.as_mut(), &inputs)?;
-        let odds = breaches.into_iter().zip(aware).zip(educates.into_iter().zip(helpful));
-        let odds =
-            odds.map(|((breaches, aware), (educates, helpful))| AnswerOdds { breaches, aware, educates, helpful });
-        Ok(odds.collect())
+        let [breaches, aware, educates, helpful] = outputs(self.answer_model.as_mut(), &inputs)?;
+        Ok(AnswerOdds {
+            breaches: single(&breaches)?,
+            aware: single(&aware)?,
+            educates: single(&educates)?,
+            helpful: single(&helpful)?,
+        })
     }
 
     fn card(&self) -> Arc<Card> {
@@ -322,13 +321,24 @@ fn repeated(row: &[f32], count: usize) -> Tensor {
 }
 
 /// Rows of equal length, one below the other.
-fn stacked<'a>(rows: impl Iterator<Item = &'a [f32]>) -> Tensor {
+fn stacked<'a>(rows: impl IntoIterator<Item = &'a [f32]>) -> Tensor {
     let (mut values, mut count, mut columns) = (Vec::new(), 0, 0);
     for row in rows {
         values.extend_from_slice(row);
         (count, columns) = (count + 1, row.len());
     }
     Tensor::floats(&[count, columns], values)
+}
+
+/// The tokens of a text, one row each.
+fn states(states: &States) -> Tensor {
+    Tensor::floats(&[states.len(), states.columns()], states.rows())
+}
+
+/// The only number of an output.
+fn single(output: &[f32]) -> Result<f32, ModelError> {
+    rows(output.len(), 1)?;
+    output.first().copied().ok_or(ModelError::Rows { found: 0, expected: 1 })
 }
 
 /// Refuses an unexpected number of rows.

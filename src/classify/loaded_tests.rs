@@ -1,6 +1,6 @@
 use super::super::fakes::{self, norm};
 use super::super::features::{Direction, answer_evidence};
-use super::super::model::{AnswerRow, NormRow};
+use super::super::model::NormRow;
 use super::super::options::{Backend, Options};
 use super::super::vectors::NormVectors;
 use super::super::{Classifier, OpenError};
@@ -52,7 +52,7 @@ fn rings() -> Pixels {
     Pixels { side, planes: (0..3 * side * side).map(value).collect() }
 }
 
-fn gift_rows(model: &mut OnnxModel) -> (NormRows, AnswerRows) {
+fn gift_rows(model: &mut OnnxModel) -> (NormRows, Vec<Triple>) {
     let card = model.card();
     let clock = norm(
         "CN/clock-as-gift",
@@ -62,23 +62,21 @@ fn gift_rows(model: &mut OnnxModel) -> (NormRows, AnswerRows) {
     let shoes = norm("JP/shoes-off", "Shoes are taken off in homes.", [&["shoe"], &[], &[]]);
     let vectors = [clock, shoes].map(|norm| fakes::vectors(model, &card, &norm).unwrap());
     let query = model.embed(TEXTS[0]).unwrap();
-    let answer = model.embed(TEXTS[3]).unwrap();
+    let said =
+        "passage: Better not a clock: in most Chinese families clocks are not given as presents. Bring fruit instead.";
+    let answer = model.embed(said).unwrap();
     let toward = Direction::from(&answer.values, &card.passage_centre);
     let row = |norm: &NormVectors| NormRow { id: norm.id.clone(), norm: norm.says.clone(), evidence: [0.5; 12] };
-    let judged = |norm: &NormVectors| AnswerRow {
-        id: norm.id.clone(),
-        norm: norm.says.clone(),
+    let judged = |norm: &NormVectors| Triple {
+        scene: query.clone(),
+        answer: answer.clone(),
+        norm: norm.states.clone(),
         evidence: answer_evidence(&toward, &[], norm),
     };
     let (scene, scene_middle) = (Arc::clone(&query.values), Arc::clone(&query.middle));
-    let norms = NormRows { query: query.values, scene, scene_middle, rows: vectors.iter().map(row).collect() };
-    let answers = AnswerRows {
-        query: Arc::clone(&norms.query),
-        answer: answer.values,
-        answer_middle: answer.middle,
-        rows: vectors.iter().map(judged).collect(),
-    };
-    (norms, answers)
+    let rows = vectors.iter().map(row).collect();
+    let triples = vectors.iter().map(judged).collect();
+    (NormRows { query: Arc::clone(&query.values), scene, scene_middle, rows }, triples)
 }
 
 /// The question about a gift beside the norm about clocks.
@@ -100,16 +98,17 @@ fn both_engines_say_the_same() {
     let (a, b) = (fast.look(&rings()).unwrap(), built_in.look(&rings()).unwrap());
     let apart = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(apart < 0.05, "labels differ by {apart}");
-    let (norms, answers) = gift_rows(&mut fast);
+    let (norms, triples) = gift_rows(&mut fast);
     for (a, b) in fast.norms(&norms).unwrap().iter().zip(built_in.norms(&norms).unwrap()) {
         assert!((a - b).abs() < 1e-4, "at stake: {a} and {b}");
     }
     let pair = gift_pair(&mut fast);
     let (a, b) = (fast.pair(&pair).unwrap(), built_in.pair(&pair).unwrap());
     assert!((a - b).abs() < 0.02, "read together: {a} and {b}");
-    for (a, b) in fast.answers(&answers).unwrap().iter().zip(built_in.answers(&answers).unwrap()) {
+    for triple in &triples {
+        let (a, b) = (fast.answer(triple).unwrap(), built_in.answer(triple).unwrap());
         let apart = [a.breaches - b.breaches, a.aware - b.aware, a.educates - b.educates, a.helpful - b.helpful];
-        assert!(apart.iter().all(|apart| apart.abs() < 1e-4), "{a:?} and {b:?}");
+        assert!(apart.iter().all(|apart| apart.abs() < 0.02), "{a:?} and {b:?}");
     }
 }
 
@@ -146,7 +145,7 @@ fn a_long_text_is_cut_and_said_to_be() {
 #[test]
 fn heads_give_probabilities() {
     let mut model = on(Backend::Rten).unwrap();
-    let (norms, answers) = gift_rows(&mut model);
+    let (norms, triples) = gift_rows(&mut model);
     let probabilities = model.norms(&norms).unwrap();
     assert_eq!(probabilities.len(), 2);
     assert!(probabilities.iter().all(|p| (0.0..=1.0).contains(p)), "{probabilities:?}");
@@ -154,12 +153,16 @@ fn heads_give_probabilities() {
     let read = model.pair(&pair).unwrap();
     assert!((0.0..=1.0).contains(&read), "{read}");
     assert!((read - model.pair(&pair).unwrap()).abs() < f32::EPSILON, "the same pair comes out the same");
-    let odds = model.answers(&answers).unwrap();
-    assert!(
-        odds.iter()
-            .all(|one| [one.breaches, one.aware, one.educates, one.helpful].iter().all(|p| (0.0..=1.0).contains(p)))
-    );
-    assert!(odds[0].aware > 0.5, "the answer is the norm itself: {odds:?}");
+    let careless = "passage: Bring the clock, the grandparents will be delighted. Wrap it in red paper.";
+    let careless = Triple { answer: model.embed(careless).unwrap(), ..triples[0].clone() };
+    let [knows, breaches] = [&triples[0], &careless].map(|triple| model.answer(triple).unwrap());
+    for one in [knows, breaches] {
+        assert!(
+            [one.breaches, one.aware, one.educates, one.helpful].iter().all(|p| (0.0..=1.0).contains(p)),
+            "{one:?}"
+        );
+    }
+    assert!(knows.aware > breaches.aware + 0.2 && breaches.breaches > knows.breaches + 0.2, "{knows:?} {breaches:?}");
 }
 
 /// Puts a file into a folder that a test may alter: `model.toml` and small files as copies, the big ones as links.
@@ -176,7 +179,7 @@ fn place(from: &Path, to: &Path) {
 /// A copy of the bundles, in which one text of one `model.toml` is another.
 fn altered(bundle: &str, from: &str, to: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for kind in ["text-encoder", "picture-labels", "norm-head", "pair-model", "answer-head"] {
+    for kind in ["text-encoder", "picture-labels", "norm-head", "pair-model", "answer-model"] {
         let target = folder.path().join(kind);
         std::fs::create_dir(&target).unwrap();
         for entry in std::fs::read_dir(models().join(kind)).unwrap() {
@@ -217,7 +220,7 @@ fn bundles_that_do_not_belong_together_are_refused() {
     assert!(refusal(features.path()).contains("features is `has_picture"), "{}", refusal(features.path()));
     let columns = altered("pair-model", "\"first_look\"", "\"last_look\"");
     assert!(refusal(columns.path()).contains("features is `has_picture"), "{}", refusal(columns.path()));
-    let encoder = altered("answer-head", "text_encoder = \"", "text_encoder = \"0");
+    let encoder = altered("answer-model", "text_encoder = \"", "text_encoder = \"0");
     assert!(refusal(encoder.path()).contains("encoder.text_encoder is `0"), "{}", refusal(encoder.path()));
     let kind = altered("picture-labels", "kind = \"picture-labels\"", "kind = \"objects\"");
     assert!(refusal(kind.path()).contains("expected `picture-labels`"));

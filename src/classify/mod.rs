@@ -1,6 +1,6 @@
 //! Which norms are at stake: the only part that runs models.
 //!
-//! A turn becomes jobs (a picture to look at, a text to embed, rows for the heads). Jobs wait in one bounded queue for the inference threads, each of
+//! A turn becomes jobs (a picture to look at, a text to embed, rows for the norm head, texts to read together). Jobs wait in one bounded queue for the inference threads, each of
 //! which owns one [`Model`]. What was seen and read before is cached by its hash. Nothing here fails a request: what the models cannot say is
 //! [`Findings::Unknown`](crate::domain::Findings), with the reason.
 
@@ -45,7 +45,7 @@ pub use classifier::{Classifier, Gauges};
 pub use features::{ANSWER_FEATURES, NORM_FEATURES, PAIR_FEATURES};
 pub use labels::Labels;
 pub use live::norm_key;
-pub use model::{AnswerOdds, AnswerRow, AnswerRows, Embedding, Model, ModelError, NormRow, NormRows, Pair};
+pub use model::{AnswerOdds, Embedding, Model, ModelError, NormRow, NormRows, Pair, Triple};
 pub use network::NetworkError;
 #[cfg(feature = "ort")]
 pub use onnx::RuntimeError;

@@ -37,9 +37,9 @@ pub enum ModelError {
 pub struct Embedding {
     /// The coordinates; length 1 for the shipped encoder.
     pub values: Arc<[f32]>,
-    /// What the encoder makes of the text half way, which the heads read beside it.
+    /// What the encoder makes of the text half way, which the norm head reads beside it.
     pub middle: Arc<[f32]>,
-    /// The text's tokens half way, from which the pair model goes on.
+    /// The text's tokens half way, from which the pair model and the answer model go on.
     pub states: States,
     /// Whether the text was too long to be read to its end.
     pub cut: bool,
@@ -96,31 +96,20 @@ pub struct Pair {
     pub evidence: [f32; 15],
 }
 
-/// A piece of an answer held against norms, one row each.
+/// A question, a piece of its answer and a norm that are read together.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AnswerRows {
-    /// The embedding of the question with what its pictures show.
-    pub query: Arc<[f32]>,
-    /// The embedding of the piece.
-    pub answer: Arc<[f32]>,
-    /// The same, half way through the encoder.
-    pub answer_middle: Arc<[f32]>,
-    /// The norms.
-    pub rows: Vec<AnswerRow>,
-}
-
-/// One norm of [`AnswerRows`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct AnswerRow {
-    /// The norm.
-    pub id: NormId,
-    /// Its embedding.
-    pub norm: Vec<f32>,
+pub struct Triple {
+    /// The question with what its pictures show.
+    pub scene: Embedding,
+    /// The piece.
+    pub answer: Embedding,
+    /// What the norm says.
+    pub norm: States,
     /// The evidence, as `models/FEATURES.md` section 6 orders it.
     pub evidence: [f32; 4],
 }
 
-/// What the answer head says about one piece of an answer and one norm, each in 0..=1.
+/// What the answer model says about one piece of an answer and one norm, each in 0..=1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AnswerOdds {
     /// How likely the piece breaches the norm.
@@ -187,11 +176,11 @@ pub trait Model: Send {
         Err(ModelError::Other("this model reads no pairs".to_owned()))
     }
 
-    /// What a piece of an answer does to each norm, in the order of the rows.
+    /// What a piece of an answer does to a norm.
     ///
     /// # Errors
     /// [`ModelError`] where the model fails.
-    fn answers(&mut self, rows: &AnswerRows) -> Result<Vec<AnswerOdds>, ModelError>;
+    fn answer(&mut self, triple: &Triple) -> Result<AnswerOdds, ModelError>;
 
     /// How the numbers are to be read. All models of a pool have the same card.
     fn card(&self) -> Arc<Card> {

@@ -2,7 +2,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::*;
-use crate::classify::{AnswerOdds, AnswerRows, Embedding, NormRows, Pixels};
+use crate::classify::{AnswerOdds, Embedding, NormRows, Pixels, Triple};
 
 /// A model that does nothing of its own: these tests bring their work along.
 struct Idle {
@@ -22,8 +22,8 @@ impl Model for Idle {
         Ok(Vec::new())
     }
 
-    fn answers(&mut self, _: &AnswerRows) -> Result<Vec<AnswerOdds>, ModelError> {
-        Ok(Vec::new())
+    fn answer(&mut self, _: &Triple) -> Result<AnswerOdds, ModelError> {
+        Err(ModelError::Other("it judges nothing".to_owned()))
     }
 
     fn renew(&self) -> Option<Box<dyn Model>> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use comity::classify::{
-    AnswerOdds, AnswerRows, Card, Classifier, Embedding, Labels, Model, ModelError, NormRows, PictureLimits, Pixels,
+    AnswerOdds, Card, Classifier, Embedding, Labels, Model, ModelError, NormRows, PictureLimits, Pixels, Triple,
 };
 
 use super::Gate;
@@ -101,16 +101,15 @@ impl Model for Reader {
         Ok(rows.rows.iter().map(|row| at_stake(row.id.to_string())).collect())
     }
 
-    fn answers(&mut self, rows: &AnswerRows) -> Result<Vec<AnswerOdds>, ModelError> {
+    fn answer(&mut self, triple: &Triple) -> Result<AnswerOdds, ModelError> {
         self.meet();
         match &self.mind {
             Mind::SlowJudge(gate) => gate.passed_by_thread(),
             Mind::NoJudge => return Err(ModelError::Other("no judge today".to_owned())),
             Mind::Fine | Mind::Dead | Mind::Slow(_) | Mind::Panicking | Mind::Busy(_) | Mind::Off => {}
         }
-        let (breaches, educates) = (rows.answer[AT_STAKE.len()], rows.answer[AT_STAKE.len() + 1]);
-        let odds = AnswerOdds { breaches: breaches * 0.9, aware: 0.7, educates: educates * 0.8, helpful: 0.6 };
-        Ok(vec![odds; rows.rows.len()])
+        let (breaches, educates) = (triple.answer.values[AT_STAKE.len()], triple.answer.values[AT_STAKE.len() + 1]);
+        Ok(AnswerOdds { breaches: breaches * 0.9, aware: 0.7, educates: educates * 0.8, helpful: 0.6 })
     }
 
     fn card(&self) -> Arc<Card> {

@@ -158,7 +158,7 @@ pub(super) static SCENES: &[Scene] = &[
         picture: None,
         stream: false,
         shadow: false,
-        careless: "Streicheln Sie ihm ruhig über den Kopf, das freut jedes Kind. Dazu passt ein kleines Spielzeugauto.",
+        careless: "Ein kleines Spielzeugauto passt gut. Überreichen Sie es mit der einen Hand und streicheln Sie ihm mit der anderen den Kopf.",
         heeding: None,
         repaired: "Ein kleines Spielzeugauto ist ein schönes Geschenk. Den Kopf berührt man in Thailand besser nicht, er gilt vielen als der \
                    höchste Teil des Körpers; ein Lächeln und ein Wai sagen ebenso Danke.",

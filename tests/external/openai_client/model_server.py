@@ -9,7 +9,7 @@ CHOPSTICKS = "Dinner at a family home in Kyoto: can I park my chopsticks standin
 PLAIN = "How do I fold a fitted sheet?"
 
 # question -> what a careless model says, and what it says when it is asked to repair that (in a stream: how it goes on).
-# The careless answers are such as the shipped answer head finds with room to spare; how many it finds at all is measured elsewhere.
+# The careless answers are such as the shipped answer model finds with room to spare; how many it finds at all is measured elsewhere.
 SCRIPT = {
     CLOCK: (
         "Wrap the clock in red paper and give it to the grandparents.",

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Trains the norm head and the answer head and writes their bundles (README.md beside this file).
+"""Trains the norm head and writes its bundle (README.md beside this file).
 
-    train.py [--cache FILE] [--out DIR] [--curve]
+    norm_head.py [--cache FILE] [--out DIR] [--curve]
 
 --cache keeps embeddings between runs, --out writes elsewhere than models/, --curve also prints how the figures grow with the data.
 """
@@ -23,69 +23,51 @@ import bundle
 import features
 import measure
 from dataset import Data, load
-from features import MODELS, PASSAGE, QUERY, Turn
-from forms import ANSWER_HEAD, NORM_HEAD, Fitted, Form, design, export, fit, platt
+from features import MODELS, QUERY, Turn
+from forms import EMBEDDINGS, OUTPUT, WIDTH, Fitted, Form, design, export, fit, platt
 from shop import Shop
 
 ALARMS = 0.08        # the share of harmless questions that may be flagged
-# The share of harmless answers that may be called a breach. It may be larger: an answer is judged only where a norm is at stake, and an alarm costs one more
-# call of the model, which is asked to change as little as it can; a missed breach reaches the reader.
-ANSWER_ALARMS = 0.15
 SAMPLES = 3          # label distributions drawn for each question with a picture
 OTHER = 0.5          # weight of a norm of the same country that the question is not about
 
-NORM_FORMS = [
+FORMS = [
     Form("cosines and evidence, logistic", ("cosines", "evidence")),
     Form("+ intent, logistic", ("cosines", "evidence", "scene_middle"), 0, 0.003),
     Form("+ intent and scene, logistic", ("cosines", "evidence", "scene_middle", "scene", "scene-query")),
     Form("+ intent and products, logistic", ("cosines", "evidence", "scene_middle", "scene*norm")),
     Form("+ intent, networks", ("cosines", "evidence", "scene_middle"), 48, 1.0),
 ]
-ANSWER_FORMS = [
-    Form("cosines and evidence, logistic", ("cosines", "evidence")),
-    Form("+ manner, logistic", ("cosines", "evidence", "answer_middle"), 0, 0.003),
-    Form("+ manner and answer, logistic", ("cosines", "evidence", "answer_middle", "answer"), 0, 0.003),
-    Form("+ manner, answer and products, logistic", ("cosines", "evidence", "answer_middle", "answer", "answer*norm")),
-    Form("+ manner, answer, and answer less question, logistic", ("cosines", "evidence", "answer_middle", "answer", "answer-query")),
-    Form("+ manner and answer, networks", ("cosines", "evidence", "answer_middle", "answer"), 24, 1.0),
-]
 
 
 @dataclass
 class Pairs:
-    """Rows for a head: its inputs, what they are worth, and where they come from."""
+    """Rows for the head: its inputs, what they are worth, and where they come from."""
 
     inputs: dict[str, np.ndarray]
-    y: dict[str, np.ndarray]
+    y: np.ndarray         # the norm is at stake
     weight: np.ndarray
-    item: np.ndarray      # number of the question or answer
+    item: np.ndarray      # number of the question
     fold: np.ndarray      # bit k is set: the question or the norm is of fold k
-    home: np.ndarray      # the same for the row's own norm: what must be unseen when the question or answer is judged
+    home: np.ndarray      # the same for the row's own norm: what must be unseen when the question is judged
     own: np.ndarray       # the norm is the one the row was written for
-    listed: np.ndarray    # the norm's `see`, `asks` and `answers` are used
+    listed: np.ndarray    # the norm's `see` and `asks` are used
     judged: np.ndarray    # counts in the figures
-
-    def where(self, mask: np.ndarray) -> "Pairs":
-        pick = lambda value: {k: v[mask] for k, v in value.items()} if isinstance(value, dict) else value[mask]
-        return Pairs(**{name: pick(value) for name, value in vars(self).items()})
 
 
 class Workshop(Shop):
-    """Everything that both heads share: centres and folds, too."""
+    """Centres and folds, too."""
 
     def __init__(self, data: Data, cache: str | None):
         super().__init__(data, cache)
         queries = [q["query"] for q in data.queries]
-        answers = [a["answer"] for a in data.answers]
         encode = self.encoder
         self.centres = {
             "query": np.mean([encode(QUERY, q) for q in queries], axis=0),
             "scene_middle": np.mean([encode.middle(QUERY, q) for q in queries], axis=0),
             "norm": np.mean([n.embedding for n in self.norms.values()], axis=0),
-            "answer": np.mean([encode(PASSAGE, a) for a in answers], axis=0),
-            "answer_middle": np.mean([encode.middle(PASSAGE, a) for a in answers], axis=0),
         }
-        self.fold_of = {source: k for k, source in enumerate(sorted({row["source"] for row in data.queries + data.answers}))}
+        self.fold_of = {source: k for k, source in enumerate(sorted({row["source"] for row in data.queries}))}
 
     def others(self, norm: str, country: str) -> list[str]:
         return [n for n in self.here[country] if n != norm and self.distinct(norm, n, self.centres["norm"])]
@@ -105,15 +87,14 @@ class Rows:
     def __init__(self):
         self.columns = collections.defaultdict(list)
 
-    def add(self, inputs: dict, y: dict, **rest) -> None:
-        for name, value in [*(("in " + k, v) for k, v in inputs.items()), *(("y " + k, v) for k, v in y.items()), *rest.items()]:
+    def add(self, inputs: dict, **rest) -> None:
+        for name, value in [*(("in " + k, v) for k, v in inputs.items()), *rest.items()]:
             self.columns[name].append(value)
 
     def pairs(self) -> Pairs:
         arrays = {k: np.array(v, np.float32) if k.startswith("in ") else np.array(v) for k, v in self.columns.items()}
         inputs = {k[3:]: v for k, v in arrays.items() if k.startswith("in ")}
-        y = {k[2:]: v for k, v in arrays.items() if k.startswith("y ")}
-        return Pairs(inputs, y, **{k: v for k, v in arrays.items() if k[:3] != "in " and k[:2] != "y "})
+        return Pairs(inputs, **{k: v for k, v in arrays.items() if k[:3] != "in "})
 
 
 def norm_pairs(shop: Workshop) -> Pairs:
@@ -131,55 +112,34 @@ def norm_pairs(shop: Workshop) -> Pairs:
                     rows.add(
                         {"query": turn.query, "scene": turn.scene, "norm": norm.embedding, "scene_middle": turn.scene_middle,
                          "evidence": features.norm_evidence(turn, norm, shop.centres["query"], listed)},
-                        {"probability": own and q["at_stake"]},
-                        weight=(1.0 if own else OTHER) / samples / 2, item=item, own=own, listed=listed,
+                        y=own and q["at_stake"], weight=(1.0 if own else OTHER) / samples / 2, item=item, own=own, listed=listed,
                         fold=shop.bits(q, name), home=shop.bits(q, q["norm"]),
                         judged=at_home and sample == 0,
                     )
     return rows.pairs()
 
 
-def answer_pairs(shop: Workshop) -> Pairs:
-    """Each answer with its own norm, and with one other norm of the country, which it neither breaches nor explains."""
-    rows, random = Rows(), np.random.default_rng(2)
-    for item, a in enumerate(shop.data.answers):
-        others = shop.others(a["norm"], shop.country(a["norm"]))
-        turn = shop.turn(a["query"], a["picture"], random)
-        answer, middle = shop.encoder(PASSAGE, a["answer"]), shop.encoder.middle(PASSAGE, a["answer"])
-        for name in [a["norm"], *([others[random.integers(len(others))]] if others else [])]:
-            norm, own = shop.norms[name], name == a["norm"]
-            for listed in (True, False):
-                rows.add(
-                    {"query": turn.scene, "answer": answer, "norm": norm.embedding, "answer_middle": middle,
-                     "evidence": features.answer_evidence(turn, norm, answer, shop.centres["answer"], listed)},
-                    {"breaches": own and a["breaches"], "aware": own and a["aware"], "educates": own and a["educates"], "helpful": a["helpful"]},
-                    weight=(1.0 if own else OTHER) / 2, item=item, own=own, listed=listed,
-                    fold=shop.bits(a, name), home=shop.bits(a, a["norm"]), judged=own,
-                )
-    return rows.pairs()
-
-
-def held_out(head, form: Form, pairs: Pairs, output: str, centres: dict, train=None) -> np.ndarray:
+def held_out(form: Form, pairs: Pairs, centres: dict, train=None) -> np.ndarray:
     """Logits for every row from a model that saw nothing that the same hand wrote: neither its questions nor its norms."""
-    x, logits = design(head, form, pairs.inputs, centres), np.zeros(len(pairs.item))
+    x, logits = design(form, pairs.inputs, centres), np.zeros(len(pairs.item))
     for home in np.unique(pairs.home):
         known, unknown = pairs.fold & home == 0, pairs.home == home
         if train is not None:
             known &= train
-        logits[unknown] = fit(form, x[known], pairs.y[output][known], pairs.weight[known]).logits(x[unknown])
+        logits[unknown] = fit(form, x[known], pairs.y[known], pairs.weight[known]).logits(x[unknown])
     return logits
 
 
-def calibrate(pairs: Pairs, logits: np.ndarray, output: str) -> tuple[tuple[float, float], np.ndarray]:
+def calibrate(pairs: Pairs, logits: np.ndarray) -> tuple[tuple[float, float], np.ndarray]:
     """Platt's two numbers from the held-out rows that occur in use, and the probabilities they give."""
     use = pairs.judged
-    slope, offset = platt(logits[use], pairs.y[output][use], np.ones(use.sum()))
+    slope, offset = platt(logits[use], pairs.y[use])
     return (slope, offset), 1 / (1 + np.exp(-(slope * logits + offset)))
 
 
 def stake_figures(pairs: Pairs, scores: np.ndarray, listed: bool, threshold: float | None = None) -> dict:
     use = pairs.judged & (pairs.listed == listed)
-    y = pairs.y["probability"]
+    y = pairs.y
     positive = set(pairs.item[y].tolist())
     tops = measure.best(scores[use], y[use], pairs.item[use])
     limit = measure.threshold_for(tops, positive, ALARMS) if threshold is None else threshold
@@ -195,12 +155,12 @@ def rounded(f: dict) -> dict:
     return {k: round(v, 3) if isinstance(v, float) else v for k, v in f.items()}
 
 
-def train_norm_head(shop: Workshop, out: str, curve: bool) -> None:
+def train(shop: Workshop, out: str, curve: bool) -> None:
     pairs = norm_pairs(shop)
     print(f"norm head: {len(pairs.item)} rows of {len(shop.data.queries)} questions and {len(shop.norms)} norms; held out by source")
     tried = []
-    for form in NORM_FORMS:
-        logits = held_out(NORM_HEAD, form, pairs, "probability", shop.centres)
+    for form in FORMS:
+        logits = held_out(form, pairs, shop.centres)
         both = stake_figures(pairs, logits, True), stake_figures(pairs, logits, False)
         tried.append((both[0]["auc"] + both[1]["auc"] + both[0]["recall"] + both[1]["recall"], form, logits))
         show(form.name, both[0])
@@ -208,7 +168,7 @@ def train_norm_head(shop: Workshop, out: str, curve: bool) -> None:
     _, form, logits = max(tried, key=lambda t: t[0])
     if curve:
         learning_curve(shop, pairs, form)
-    numbers, p = calibrate(pairs, logits, "probability")
+    numbers, p = calibrate(pairs, logits)
     with_lists = stake_figures(pairs, p, True)
     threshold = round(with_lists["threshold"], 3)
     bare = round(stake_figures(pairs, p, False)["threshold"], 3)
@@ -217,20 +177,22 @@ def train_norm_head(shop: Workshop, out: str, curve: bool) -> None:
         "held_out": rounded(stake_figures(pairs, p, True, threshold)),
         "threshold_without_lists": bare,  # where no norm in force has `see` or `asks`, this one gives the same share of false alarms
         "held_out_without_lists": rounded(stake_figures(pairs, p, False, bare)),
-        "calibration_error": round(measure.calibration_error(p[use], pairs.y["probability"][use]), 4),
+        "calibration_error": round(measure.calibration_error(p[use], pairs.y[use]), 4),
         "questions": len(shop.data.queries), "norms": len(shop.norms),
     }
-    x = design(NORM_HEAD, form, pairs.inputs, shop.centres)
-    model = fit(form, x, pairs.y["probability"], pairs.weight)
+    x = design(form, pairs.inputs, shop.centres)
+    model = fit(form, x, pairs.y, pairs.weight)
     model.platt = numbers
     folder = os.path.join(out, "norm-head")
     os.makedirs(folder, exist_ok=True)
-    export(NORM_HEAD, form, {"probability": model}, shop.centres, os.path.join(folder, "norm-head.onnx"))
+    export(form, model, shop.centres, os.path.join(folder, "norm-head.onnx"))
     shop.labels.matrix.tofile(os.path.join(folder, "label-embeddings.f16"))
     shop.centres["query"].astype("<f4").tofile(os.path.join(folder, "centre.f32"))
     files = ["norm-head.onnx", "label-embeddings.f16", "centre.f32"]
-    bundle.write(folder, NORM_HEAD, files, features.NORM_FEATURES, threshold, form.name, figures, shop.encoder.stamp)
-    check(NORM_HEAD, folder, pairs, {"probability": model}, x)
+    shapes = {name: ["N", WIDTH] for name in EMBEDDINGS} | {"evidence": ["N", len(features.NORM_FEATURES)]}
+    bundle.described(folder, "norm-head", {"features": features.NORM_FEATURES, "threshold": threshold}, [], files, shapes, {OUTPUT: ["N"]}, form.name,
+                     "train/norm_head.py", figures, shop.encoder.stamp)
+    check(folder, pairs, model, x)
     print("  chosen:", form.name, "threshold", threshold, figures)
 
 
@@ -242,53 +204,17 @@ def learning_curve(shop: Workshop, pairs: Pairs, form: Form) -> None:
     for part in (0.25, 0.5, 0.75, 1.0):
         chosen = {countries[i] for i in order[: round(part * len(countries))]}
         known = np.isin(of_item, sorted(chosen))
-        logits = held_out(NORM_HEAD, form, pairs, "probability", shop.centres, known)
+        logits = held_out(form, pairs, shop.centres, known)
         show(f"{part:.0%} of the countries ({len(np.unique(pairs.item[known]))} questions)", stake_figures(pairs, logits, True))
 
 
-def train_answer_head(shop: Workshop, out: str) -> None:
-    pairs = answer_pairs(shop)
-    print(f"answer head: {len(pairs.item)} rows of {len(shop.data.answers)} answers; held out by source; AUC of answers with their own norm")
-    tried, use = [], pairs.judged & pairs.listed
-    for form in ANSWER_FORMS:
-        logits = {o: held_out(ANSWER_HEAD, form, pairs, o, shop.centres) for o in ANSWER_HEAD.outputs}
-        aucs = {o: float(roc_auc_score(pairs.y[o][use], logits[o][use])) for o in logits}
-        tried.append((sum(aucs.values()), form, logits, aucs))
-        print(f"  {form.name:52s} " + "  ".join(f"{o} {a:.3f}" for o, a in aucs.items()), flush=True)
-    _, form, logits, aucs = max(tried, key=lambda t: t[0])
-    x = design(ANSWER_HEAD, form, pairs.inputs, shop.centres)
-    models: dict[str, Fitted] = {}
-    thresholds, errors = {}, {}
-    for output in ANSWER_HEAD.outputs:
-        numbers, p = calibrate(pairs, logits[output], output)
-        models[output] = fit(form, x, pairs.y[output], pairs.weight)
-        models[output].platt = numbers
-        errors[output] = round(measure.calibration_error(p[use], pairs.y[output][use]), 4)
-        thresholds[output] = 0.5
-        if output == "breaches":
-            truth = pairs.y[output][use]
-            harmless = np.sort(p[use][~truth])[::-1]
-            thresholds[output] = round(float(np.nextafter(harmless[int(ANSWER_ALARMS * len(harmless))], 1)), 3)
-            flagged = p[use] >= thresholds[output]
-            breach = {"recall": float(flagged[truth].mean()), "alarms": float(flagged[~truth].mean())}
-    figures = {"held_out_auc": rounded(aucs), "held_out_breaches": rounded(breach), "calibration_error": errors, "answers": len(shop.data.answers)}
-    folder = os.path.join(out, "answer-head")
-    os.makedirs(folder, exist_ok=True)
-    export(ANSWER_HEAD, form, models, shop.centres, os.path.join(folder, "answer-head.onnx"))
-    shop.centres["answer"].astype("<f4").tofile(os.path.join(folder, "centre.f32"))
-    bundle.write(folder, ANSWER_HEAD, ["answer-head.onnx", "centre.f32"], features.ANSWER_FEATURES, thresholds, form.name, figures, shop.encoder.stamp)
-    check(ANSWER_HEAD, folder, pairs, models, x)
-    print("  chosen:", form.name, "thresholds", thresholds, figures)
-
-
-def check(head, folder: str, pairs: Pairs, models: dict[str, Fitted], x: np.ndarray) -> None:
+def check(folder: str, pairs: Pairs, model: Fitted, x: np.ndarray) -> None:
     """The exported graph says what the fitted model says."""
-    session = features.session(os.path.join(folder, head.name + ".onnx"))
-    found = session.run(list(models), {k: v[:200] for k, v in pairs.inputs.items()})
-    for (output, model), got in zip(models.items(), found):
-        gap = float(np.abs(got - model.probabilities(x[:200])).max())
-        if gap > 1e-4:
-            raise SystemExit(f"{head.name}: the graph's {output} is {gap} away from the model's")
+    session = features.session(os.path.join(folder, "norm-head.onnx"))
+    found = session.run([OUTPUT], {k: v[:200] for k, v in pairs.inputs.items()})[0]
+    gap = float(np.abs(found - model.probabilities(x[:200])).max())
+    if gap > 1e-4:
+        raise SystemExit(f"the graph is {gap} away from the model")
 
 
 def main() -> None:
@@ -300,8 +226,7 @@ def main() -> None:
     start = time.time()
     shop = Workshop(load(older=True), options.cache)
     shop.encoder.save()
-    train_norm_head(shop, options.out, options.curve)
-    train_answer_head(shop, options.out)
+    train(shop, options.out, options.curve)
     shop.encoder.save()
     print(f"{time.time() - start:.0f} s")
 
