@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use comity::domain::{Country, Language, Message, Norm, Part, Picture, Role, Turn};
-use comity::wire::chat::{Inbound, NotePlace};
 use comity::wire::sse;
+use comity::wire::{Api, Inbound, NotePlace};
 use divan::Bencher;
 use support::{ANSWER, CHAT, CLASSIFIER, Connection, Door, EMBEDDINGS, RUNTIME, events, fresh, policies, post};
 
@@ -276,12 +276,12 @@ mod wire {
     #[divan::bench]
     fn c_read_it_as_comity_does(bencher: Bencher) {
         let body = picture(NOWHERE);
-        bencher.bench_local(|| Inbound::read(body.clone()).unwrap());
+        bencher.bench_local(|| Inbound::read(Api::Chat, body.clone()).unwrap());
     }
 
     #[divan::bench]
     fn d_put_a_note_into_it(bencher: Bencher) {
-        let inbound = Inbound::read(picture(NOWHERE)).unwrap();
+        let inbound = Inbound::read(Api::Chat, picture(NOWHERE)).unwrap();
         bencher.bench_local(|| inbound.educated("A note of some length.", NotePlace::BeforeUser));
     }
 

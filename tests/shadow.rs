@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use comity::domain::{Action, Ended, Mode, Outcome, Record, Scan};
-use comity::wire::chat::Inbound;
+use comity::wire::{Api, Inbound};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -55,7 +55,7 @@ fn request() -> impl Strategy<Value = Request> {
         },
     );
     // Chance writes a sound body now and then, such as {"messages":[]}: that one is read, and is no case of this kind.
-    let broken = |text: &String| Inbound::read(Bytes::from(text.clone())).is_err();
+    let broken = |text: &String| Inbound::read(Api::Chat, Bytes::from(text.clone())).is_err();
     let unread = |body: Vec<u8>| Request { body, coding: None, action: None };
     prop_oneof![
         4 => chat,

@@ -15,7 +15,7 @@ use comity::gateway::{App, Limits, Parts, Policies, Settings, Shutdown, serve};
 use comity::policy::PolicySet;
 use comity::telemetry::Metrics;
 use comity::upstream::{Client, Options};
-use comity::wire::chat::NotePlace;
+use comity::wire::NotePlace;
 use http::{Method, Request, Response, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};

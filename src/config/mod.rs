@@ -15,7 +15,7 @@ use crate::classify::{Backend, PictureLimits};
 use crate::domain::{Country, Layers, Mode};
 use crate::telemetry::LogFormat;
 use crate::upstream;
-use crate::wire::chat::NotePlace;
+use crate::wire::NotePlace;
 
 use raw::Raw;
 use reader::{Reader, place};

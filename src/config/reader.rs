@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use crate::classify::PictureLimits;
 use crate::domain::{Country, Layers};
-use crate::wire::chat::NotePlace;
+use crate::wire::NotePlace;
 
 use super::raw::{self, Raw};
 use super::{AUDIT_FILE, Admin, Audit, Config, Limits, Overrides, Upstream, caches};

@@ -1,16 +1,16 @@
 //! The answer on its way back: passed on, looked at beside the traffic, or watched over.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Response, header};
 
 use crate::domain::{Action, Coverage, Ended, GuardPlan, Outcome, StreamGuard, Verdict};
 use crate::upstream::UpstreamError;
-use crate::wire::chat::{self, Answer, Chunk, Rewrite};
 use crate::wire::moderation::Moderation;
-use crate::wire::sse;
+use crate::wire::{Answer, Api};
 
 use super::app::App;
 use super::body::{self, Body, full};
@@ -45,7 +45,7 @@ pub(super) async fn guarded(
     if guards && streams && body::is_encoded(response.headers()) {
         return unreadable(response, plan.as_ref(), exchange);
     }
-    let choices = outgoing.inbound.choices();
+    let (api, choices) = (outgoing.inbound.api(), outgoing.inbound.choices());
     let watch = plan.map(|plan| {
         let plan = if repairs { for_form(plan, streams) } else { only_look(plan) };
         Watch::new(Arc::clone(app), exchange.clone(), &understood, plan, repairs.then_some(outgoing))
@@ -53,11 +53,14 @@ pub(super) async fn guarded(
     match watch {
         watch if guards && streams => {
             let (app, exchange) = (Arc::clone(app), exchange.clone());
-            Ok(stream::guarded(response, stream::Plan { app, exchange, understood, watch, choices, wants_verdict }))
+            Ok(stream::guarded(
+                response,
+                stream::Plan { app, exchange, understood, watch, api, choices, wants_verdict },
+            ))
         }
-        Some(watch) if guards => whole(response, watch, &understood, wants_verdict).await,
-        None if guards => passed_with_verdict(app, response, &understood, exchange).await,
-        Some(watch) => Ok(observe::looked_at(response, watch)),
+        Some(watch) if guards => whole(response, api, watch, &understood, wants_verdict).await,
+        None if guards => passed_with_verdict(app, api, response, &understood, exchange).await,
+        Some(watch) => Ok(observe::looked_at(response, api, watch)),
         None => Ok(observe::passed(response, exchange)),
     }
 }
@@ -93,6 +96,7 @@ pub(super) fn is_event_stream<B>(response: &Response<B>) -> bool {
 /// [`Error::AnswerTooLarge`], [`Error::AnswerUnread`] where it cannot be read and the policy withholds such answers, or the upstream's failure.
 async fn whole(
     response: Response<Body>,
+    api: Api,
     mut watch: Watch,
     understood: &Understood,
     wants_verdict: bool,
@@ -100,12 +104,12 @@ async fn whole(
     let (head, body) = response.into_parts();
     let came = read_answer(&watch.app, body).await?;
     watch.exchange.upstream_spoke();
-    let changed = match readable(&watch.app, &came, &head.headers) {
+    let changed = match readable(&watch.app, api, &came, &head.headers) {
         Ok((answer, plain)) => {
-            let (rewritten, verdict) = settle(&mut watch, &answer).await;
+            let (rewritten, verdict) = settle(&mut watch, api, &answer).await;
             let moderation = wants_verdict.then(|| moderation(understood, Some(&verdict)));
             let changes = rewritten.is_some() || wants_verdict;
-            changes.then(|| with_verdict(rewritten.unwrap_or(plain), moderation.as_ref()))
+            changes.then(|| with_verdict(api, rewritten.unwrap_or(plain), moderation.as_ref()))
         }
         Err(_) if watch.plan.fail_closed => return Err(Error::AnswerUnread),
         Err(why) => {
@@ -139,38 +143,38 @@ async fn read_answer(app: &App, body: Body) -> Result<Bytes, Error> {
 }
 
 /// The answer and its bytes without a content coding, or why it cannot be read.
-fn readable(app: &App, came: &Bytes, headers: &HeaderMap) -> Result<(Answer, Bytes), &'static str> {
+fn readable(app: &App, api: Api, came: &Bytes, headers: &HeaderMap) -> Result<(Answer, Bytes), &'static str> {
     let plain = body::decoded(came.clone(), headers, app.settings.limits.answer).map_err(|_| "content-encoding")?;
-    let answer = Answer::read(plain.clone()).map_err(|_| "malformed")?;
+    let answer = Answer::read(api, plain.clone()).map_err(|_| "malformed")?;
     Ok((answer, plain))
 }
 
-/// Judges each choice. Returns the answer as it is to be shown, where that is not as it came.
-async fn settle(watch: &mut Watch, answer: &Answer) -> (Option<Bytes>, Verdict) {
+/// Judges each text. Returns the answer as it is to be shown, where that is not as it came.
+async fn settle(watch: &mut Watch, api: Api, answer: &Answer) -> (Option<Bytes>, Verdict) {
     let mut verdicts = Vec::new();
-    let mut rewrites = Vec::new();
-    for (choice, text) in answer.texts() {
-        watch.exchange.covered(Coverage::scanned(format!("answer[{choice}]: content")));
+    let mut rewritten = BTreeMap::new();
+    for (number, text) in answer.texts() {
+        watch.exchange.covered(Coverage::scanned(api.text_name(number)));
         let (shown, verdict) = watch.settle(&text).await;
         watch.exchange.texts(&text, &shown);
         if shown != text {
-            let finish = Some(watch.app.settings.finish_reason.clone());
-            rewrites.push(Rewrite { choice, text: shown, finish });
+            rewritten.insert(number, shown);
         }
         verdicts.push(verdict);
     }
-    for (choice, surface) in answer.other_surfaces() {
-        let rewritten = rewrites.iter().any(|rewrite| rewrite.choice == choice);
-        let why = if rewritten { "removed-with-the-draft" } else { "not-read" };
-        watch.exchange.covered(Coverage::unscanned(format!("answer[{choice}]: {surface}"), why));
+    for (number, surface) in answer.other_surfaces() {
+        let why = if api.goes_with(surface, number, &rewritten) { "removed-with-the-draft" } else { "not-read" };
+        watch.exchange.covered(Coverage::unscanned(api.surface_name(number, surface), why));
     }
     let verdict = watch.conclude(verdicts);
-    ((!rewrites.is_empty()).then(|| answer.rewritten(&rewrites)), verdict)
+    let finish = &watch.app.settings.finish_reason;
+    ((!rewritten.is_empty()).then(|| answer.rewritten(&rewritten, finish)), verdict)
 }
 
 /// An answer that nothing judges, with the verdict on its request; as it came where it is no completion.
 async fn passed_with_verdict(
     app: &App,
+    api: Api,
     response: Response<Body>,
     understood: &Understood,
     exchange: &Exchange,
@@ -178,35 +182,18 @@ async fn passed_with_verdict(
     let (head, body) = response.into_parts();
     let came = read_answer(app, body).await?;
     exchange.upstream_spoke();
-    let changed = readable(app, &came, &head.headers)
+    let changed = readable(app, api, &came, &head.headers)
         .ok()
-        .map(|(_, plain)| with_verdict(plain, Some(&moderation(understood, None))));
+        .map(|(_, plain)| with_verdict(api, plain, Some(&moderation(understood, None))));
     Ok(complete(head, came, changed, exchange))
 }
 
-/// The completion with the verdict in OpenAI's own slot; the same bytes where it is no completion.
-pub(super) fn with_verdict(bytes: Bytes, moderation: Option<&Moderation>) -> Bytes {
+/// The answer with the verdict in OpenAI's own slot; the same bytes where it is no JSON object.
+fn with_verdict(api: Api, bytes: Bytes, moderation: Option<&Moderation>) -> Bytes {
     match moderation {
-        Some(moderation) => chat::with_moderation(bytes.clone(), moderation).unwrap_or(bytes),
+        Some(moderation) => api.with_moderation(bytes.clone(), moderation).unwrap_or(bytes),
         None => bytes,
     }
-}
-
-/// The events of an answer made here, with the verdict before the end.
-pub(super) fn verdict_events(events: Vec<Bytes>, verdict: Option<&Moderation>) -> Bytes {
-    let mut all = BytesMut::new();
-    let envelope = events.first().and_then(|event| {
-        let data = event.strip_prefix(b"data: ".as_slice())?;
-        Chunk::read(data.trim_ascii_end()).ok()
-    });
-    for event in events {
-        all.extend_from_slice(&event);
-    }
-    if let (Some(envelope), Some(verdict)) = (envelope, verdict) {
-        all.extend_from_slice(&sse::event(&envelope.moderation(verdict)));
-    }
-    all.extend_from_slice(&sse::DONE);
-    all.freeze()
 }
 
 /// The verdict in OpenAI's form: norms at stake as the input's categories, breaches as the output's.

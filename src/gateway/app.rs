@@ -11,11 +11,11 @@ use tokio_util::task::TaskTracker;
 use crate::audit::Audit;
 use crate::classify::Classifier;
 use crate::context::{AddedName, Places};
-use crate::domain::{Country, Hint, Layers, Mode, Unavailable};
+use crate::domain::{Country, Coverage, Hint, Layers, Mode, Unavailable};
 use crate::policy::PolicySet;
 use crate::telemetry::{AuditGauges, Metrics, ModelGauges};
 use crate::upstream::Client;
-use crate::wire::chat::{Inbound, NotePlace};
+use crate::wire::{Inbound, NotePlace};
 
 use super::judging::{Understood, understand};
 
@@ -173,7 +173,11 @@ impl App {
     /// Reads a turn with the policies in force.
     pub(super) async fn understand(&self, inbound: &Inbound, hint: &Hint) -> Understood {
         let policies = self.policies.load_full();
-        understand(&self.classifier, policies, inbound.turn(), hint, self.settings.limits.classify).await
+        let patience = self.settings.limits.classify;
+        let mut understood = understand(&self.classifier, policies, inbound.turn(), hint, patience).await;
+        let unseen = inbound.unseen().iter().map(|(part, why)| Coverage::unscanned(*part, *why));
+        understood.reading.coverage.extend(unseen);
+        understood
     }
 
     /// Brings gauges up to date, before figures are shown.

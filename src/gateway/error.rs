@@ -4,7 +4,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::domain::Ended;
 use crate::upstream::UpstreamError;
-use crate::wire;
+use crate::wire::{self, Api};
 
 use super::body::{Body, full};
 use super::hints::HintError;
@@ -33,9 +33,7 @@ pub(super) enum Error {
     Upstream(#[from] UpstreamError),
     #[error("The model server's answer is larger than {} MiB and could not be checked. Raise `limits.answer_mib`.", limit / (1 << 20))]
     AnswerTooLarge { limit: usize },
-    #[error(
-        "The model server's answer could not be read as a chat completion and was withheld, since the policy in force checks answers."
-    )]
+    #[error("The model server's answer could not be read and was withheld, since the policy in force checks answers.")]
     AnswerUnread,
 }
 
@@ -109,8 +107,19 @@ impl Error {
         response
     }
 
+    /// The error as an event of a stream that is under way.
+    pub(super) fn event(&self, api: Api, sequence: u64) -> bytes::Bytes {
+        match api {
+            Api::Chat => wire::sse::event(&self.wire()),
+            Api::Responses => {
+                let (_, _, code) = self.kind();
+                wire::error::event(&self.to_string(), self.param(), code, sequence)
+            }
+        }
+    }
+
     /// The error's JSON body.
-    pub(super) fn wire(&self) -> bytes::Bytes {
+    fn wire(&self) -> bytes::Bytes {
         let (_, kind, code) = self.kind();
         wire::error::body(&self.to_string(), kind, self.param(), Some(code))
     }

@@ -4,8 +4,8 @@ use http::{HeaderMap, header};
 
 use crate::domain::{Country, Hint, Layer, Layers, UnknownCountry};
 use crate::policy::PolicySet;
+use crate::wire::Inbound;
 use crate::wire::adjust::{AdjustError, adjustments};
-use crate::wire::chat::Inbound;
 
 use super::app::App;
 

@@ -1,12 +1,12 @@
-//! The proxy: from a client's bytes to the upstream's and back. `chat.rs` is the place to start reading.
+//! The proxy: from a client's bytes to the upstream's and back. `guarded.rs` is the place to start reading.
 
 mod admin;
 mod answer;
 mod app;
 mod body;
-mod chat;
 mod error;
 mod exchange;
+mod guarded;
 mod held;
 mod hints;
 mod judging;

@@ -10,8 +10,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::oneshot;
 
 use crate::domain::{Coverage, Ended, Outcome, Verdict};
-use crate::wire::chat::{Answer, Chunk};
-use crate::wire::sse;
+use crate::wire::{Answer, Api, Event, sse};
 
 use super::answer::is_event_stream;
 use super::body::{self, Body, BoxError};
@@ -169,7 +168,7 @@ pub(super) fn passed(response: Response<Body>, exchange: &Exchange) -> Response<
 }
 
 /// Passes an answer on; when it is over, it is judged beside the traffic.
-pub(super) fn looked_at(response: Response<Body>, mut watch: Watch) -> Response<Body> {
+pub(super) fn looked_at(response: Response<Body>, api: Api, mut watch: Watch) -> Response<Body> {
     let (head, stream) = (response.headers().clone(), is_event_stream(&response));
     let Ok(place) = std::sync::Arc::clone(&watch.app.observers).try_acquire_owned() else {
         watch.exchange.covered(Coverage::unscanned("answer", "observers-busy"));
@@ -181,19 +180,19 @@ pub(super) fn looked_at(response: Response<Body>, mut watch: Watch) -> Response<
     tasks.spawn(async move {
         let _place = place;
         if let Ok(copied) = from.await {
-            look(&mut watch, copied, &head, stream).await;
+            look(&mut watch, api, copied, &head, stream).await;
         }
     });
     response.map(|body| Passing::body(body, Way::Down, exchange, Some(copy)))
 }
 
 /// Judges an answer that went by.
-pub(super) async fn look(watch: &mut Watch, copied: Copied, head: &HeaderMap, stream: bool) {
-    match texts(watch, copied, head, stream) {
+pub(super) async fn look(watch: &mut Watch, api: Api, copied: Copied, head: &HeaderMap, stream: bool) {
+    match texts(watch, api, copied, head, stream) {
         Ok(texts) => {
             let mut verdicts = Vec::new();
-            for (choice, text) in texts {
-                watch.exchange.covered(Coverage::scanned(format!("answer[{choice}]: content")));
+            for (number, text) in texts {
+                watch.exchange.covered(Coverage::scanned(api.text_name(number)));
                 watch.exchange.texts(&text, &text);
                 verdicts.push(watch.settle(&text).await.1);
             }
@@ -210,8 +209,14 @@ pub(super) async fn look(watch: &mut Watch, copied: Copied, head: &HeaderMap, st
     }
 }
 
-/// The texts of an answer that went by, choice by choice, or why they cannot be told.
-fn texts(watch: &Watch, copied: Copied, head: &HeaderMap, stream: bool) -> Result<Vec<(u32, String)>, &'static str> {
+/// The texts of an answer that went by, with their numbers, or why they cannot be told.
+fn texts(
+    watch: &Watch,
+    api: Api,
+    copied: Copied,
+    head: &HeaderMap,
+    stream: bool,
+) -> Result<Vec<(u32, String)>, &'static str> {
     if copied.over {
         return Err("too-large");
     }
@@ -222,22 +227,24 @@ fn texts(watch: &Watch, copied: Copied, head: &HeaderMap, stream: bool) -> Resul
     let limit = watch.app.settings.limits.answer;
     let bytes = body::decoded(copied.concat(), head, limit).map_err(|_| "content-encoding")?;
     if stream {
-        streamed_texts(&bytes)
+        streamed_texts(api, &bytes)
     } else {
-        Answer::read(bytes).map(|answer| answer.texts()).map_err(|_| "malformed")
+        Answer::read(api, bytes).map(|answer| answer.texts()).map_err(|_| "malformed")
     }
 }
 
-fn streamed_texts(bytes: &Bytes) -> Result<Vec<(u32, String)>, &'static str> {
-    let mut decoder = sse::Decoder::new(EVENT_LIMIT);
+fn streamed_texts(api: Api, bytes: &Bytes) -> Result<Vec<(u32, String)>, &'static str> {
+    let limit = if api == Api::Chat { EVENT_LIMIT } else { usize::MAX }; // the copy itself is bounded
+    let mut decoder = sse::Decoder::new(limit);
     decoder.push(bytes);
     let mut texts = std::collections::BTreeMap::<u32, String>::new();
     let mut add = |event: &sse::Event| {
-        let chunk = event.data.as_ref().and_then(|data| Chunk::read(data).ok());
-        for delta in chunk.iter().flat_map(Chunk::deltas) {
-            let text = texts.entry(delta.index).or_default();
-            text.push_str(delta.content.as_deref().unwrap_or_default());
+        let Some(Ok(event)) = event.data.as_ref().map(|data| Event::read(api, data)) else { return };
+        for piece in event.pieces() {
+            texts.entry(piece.number).or_default().push_str(piece.text.as_deref().unwrap_or_default());
         }
+        // What an event repeats whole is what the client keeps.
+        texts.extend(event.repeats().into_iter().filter_map(|piece| Some((piece.number, piece.text?))));
     };
     while let Some(event) = decoder.next().map_err(|_| "event-too-large")? {
         add(&event);

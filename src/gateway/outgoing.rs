@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 
 use crate::upstream::UpstreamError;
-use crate::wire::chat::{self, Inbound};
+use crate::wire::{Answer, Inbound};
 
 use super::app::App;
 use super::body::{self, Body, full};
 use super::hints::{ADJUST, COUNTRY, GROUP, REGION, VERDICT};
 
-/// A chat request that can be sent, and sent again with a draft to repair.
+/// A request that can be sent, and sent again with a draft to repair.
 #[derive(Debug, Clone)]
 pub(super) struct Outgoing {
     pub(super) uri: Uri,
@@ -45,7 +45,7 @@ impl Outgoing {
         // The caller's timeout bounds the whole repair.
         let answer = body::read(answer, limits.answer, limits.body_patience).await.ok()?;
         let answer = body::decoded(answer, &head.headers, limits.answer).ok()?;
-        chat::first_text(&answer)
+        Answer::read(self.inbound.api(), answer).ok()?.first_text()
     }
 
     /// The headers for another body than the one that came.

@@ -2,24 +2,27 @@
 
 use http::Method;
 
+use crate::wire::Api;
+
 /// What is done with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
-    /// `POST …/chat/completions`: guarded.
-    Chat,
+    /// `POST …/chat/completions`, `POST …/responses`: guarded.
+    Guarded(Api),
     /// Everything else: passed through in both directions and recorded as not covered.
     Pass,
 }
 
 /// The endpoints that are guarded: a path that ends so, in whatever spelling, is never let through unguarded.
-const TABLE: &[(Method, &str, Route)] = &[(Method::POST, "/chat/completions", Route::Chat)];
+const TABLE: &[(Method, &str, Api)] =
+    &[(Method::POST, "/chat/completions", Api::Chat), (Method::POST, "/responses", Api::Responses)];
 
 /// Finds the route of a request. Spellings that an upstream may take for the same path (doubled or trailing slashes, percent-encoding,
 /// dots, a doubled prefix) are taken for the same path here, too.
 pub(super) fn route(method: &Method, path: &str) -> Route {
     let plain = plain(path);
     let found = TABLE.iter().find(|(wanted, end, _)| wanted == method && plain.ends_with(end));
-    found.map_or(Route::Pass, |(_, _, route)| *route)
+    found.map_or(Route::Pass, |(_, _, api)| Route::Guarded(*api))
 }
 
 /// The path with percent-encoding undone, empty and dot segments resolved, in lower case.
@@ -102,15 +105,26 @@ mod tests {
             "/v1/chat%2Fcompletions",
             "/openai/deployments/m/chat/completions",
         ] {
-            assert_eq!(route(&Method::POST, path), Route::Chat, "{path}");
+            assert_eq!(route(&Method::POST, path), Route::Guarded(Api::Chat), "{path}");
+        }
+        for path in ["/v1/responses", "/v1/responses/", "/openai/v1/responses", "/v1/%72esponses"] {
+            assert_eq!(route(&Method::POST, path), Route::Guarded(Api::Responses), "{path}");
         }
     }
 
     #[test]
     fn everything_else_passes() {
-        for path in
-            ["/v1/models", "/v1/chat/completions/chatcmpl-1", "/v1/completions", "/", "/v1/embeddings", "/%", "/%zz"]
-        {
+        for path in [
+            "/v1/models",
+            "/v1/chat/completions/chatcmpl-1",
+            "/v1/completions",
+            "/",
+            "/v1/embeddings",
+            "/%",
+            "/%zz",
+            "/v1/responses/resp_1/cancel",
+            "/v1/responses/input_tokens",
+        ] {
             assert_eq!(route(&Method::POST, path), Route::Pass, "{path}");
         }
         assert_eq!(route(&Method::GET, "/v1/chat/completions"), Route::Pass);

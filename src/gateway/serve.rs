@@ -20,9 +20,9 @@ use crate::domain::Mode;
 
 use super::app::App;
 use super::body::{Body, BoxError};
-use super::chat::chat;
 use super::error::Error;
 use super::exchange::Exchange;
+use super::guarded::guarded;
 use super::pass::pass;
 use super::routes::{Route, route};
 
@@ -117,7 +117,7 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
         (Mode::Enforce, Err(_)) => return refuse(&Error::Busy, &exchange),
     };
     let answered = match route {
-        Route::Chat => chat(app, parts, body, &exchange).await,
+        Route::Guarded(api) => guarded(app, api, parts, body, &exchange).await,
         Route::Pass => pass(app, parts, body, &exchange).await,
     };
     match answered {

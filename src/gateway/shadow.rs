@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::domain::{Coverage, Mode};
-use crate::wire::chat::Inbound;
+use crate::wire::{Api, Inbound};
 
 use super::answer::is_event_stream;
 use super::app::App;
@@ -24,7 +24,7 @@ use super::outgoing;
 /// Where the copy of a request comes from.
 enum Request {
     /// It is still on its way to the upstream.
-    Passing(oneshot::Receiver<Copied>),
+    Passing(Api, oneshot::Receiver<Copied>),
     /// It was read already.
     Read(Arc<Inbound>),
 }
@@ -46,6 +46,7 @@ struct Observer {
 /// Passes a request on as it comes, and looks at copies.
 pub(super) async fn beside(
     app: &Arc<App>,
+    api: Api,
     parts: request::Parts,
     body: Incoming,
     exchange: &Exchange,
@@ -61,7 +62,7 @@ pub(super) async fn beside(
     let body = Passing::body(body, Way::Up, exchange.clone(), Some(copy));
     let request = outgoing::request(parts.method, parts.uri, parts.headers.clone(), body);
     let response = app.upstream.send(request).await?;
-    Ok(observed(app, response, parts.headers, Request::Passing(from), exchange, place))
+    Ok(observed(app, response, parts.headers, Request::Passing(api, from), exchange, place))
 }
 
 /// Passes one request on in shadow while the server enforces: its client asked for `moderation.mode: "score"`.
@@ -111,7 +112,7 @@ impl Observer {
         let Self { app, exchange, headers, request, answer, answer_head, stream, answered, _place } = self;
         let inbound = match request {
             Request::Read(inbound) => Ok(inbound),
-            Request::Passing(from) => read(&app, from.await.unwrap_or_default(), &headers).map(Arc::new),
+            Request::Passing(api, from) => read(&app, api, from.await.unwrap_or_default(), &headers).map(Arc::new),
         };
         let inbound = match inbound {
             Ok(inbound) => inbound,
@@ -129,12 +130,12 @@ impl Observer {
         }
         let (Some(plan), Ok(copied)) = (understood.plan(), answer.await) else { return };
         let mut watch = Watch::new(app, exchange, &understood, only_look(plan), None);
-        look(&mut watch, copied, &answer_head, stream).await;
+        look(&mut watch, inbound.api(), copied, &answer_head, stream).await;
     }
 }
 
 /// The request that went by, or why it could not be read.
-fn read(app: &App, copied: Copied, headers: &HeaderMap) -> Result<Inbound, &'static str> {
+fn read(app: &App, api: Api, copied: Copied, headers: &HeaderMap) -> Result<Inbound, &'static str> {
     if copied.over {
         return Err("too-large");
     }
@@ -143,5 +144,5 @@ fn read(app: &App, copied: Copied, headers: &HeaderMap) -> Result<Inbound, &'sta
     }
     let bytes: Bytes = copied.concat();
     let plain = body::decoded(bytes, headers, app.settings.limits.body).map_err(|_| "content-encoding")?;
-    Inbound::read(plain).map_err(|_| "malformed")
+    Inbound::read(api, plain).map_err(|_| "malformed")
 }

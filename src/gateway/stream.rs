@@ -1,9 +1,11 @@
 //! An answer that streams through the guard.
 //!
-//! Events are held in the order in which they came and go out as the very bytes they came in, once the text they carry is released. Only where a breach cuts an
-//! answer short are events made anew, with the envelope of the last one that came.
+//! Events are held in the order in which they came and go out as the very bytes they came in, once the text they carry is released. Only where a breach cuts a
+//! text short are events made anew, with the envelope of the last one that came. A response's events say a text up to five times: those that repeat it wait until it
+//! is settled, and say what was shown.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,22 +15,21 @@ use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 
 use crate::domain::{Coverage, Ended, StreamGuard};
-use crate::wire::chat::Chunk;
 use crate::wire::moderation::Moderation;
-use crate::wire::sse;
+use crate::wire::{Api, Event, Piece, sse};
 
 use super::answer::moderation;
 use super::app::App;
 use super::body::{self, Body, BoxError};
 use super::error::Error;
 use super::exchange::Exchange;
-use super::held::{Carried, Choice, Held, Turn};
+use super::held::{Carried, End, Held, Repeated, Text, Turn};
 use super::judging::{Seen, Understood, Watch};
 use super::keep_alive::KeptAlive;
 use super::observe::EVENT_LIMIT;
 
-/// The most choices of one answer that are watched over: `n` goes to 128 in OpenAI's description.
-const MOST_CHOICES: usize = 128;
+/// The most texts of one answer that are watched over: `n` goes to 128 in OpenAI's description.
+const MOST_TEXTS: usize = 128;
 
 /// How long the end of the upstream's body is waited for behind its last event.
 const LINGER: Duration = Duration::from_millis(50);
@@ -40,6 +41,7 @@ pub(super) struct Plan {
     pub(super) understood: Understood,
     /// `None`: nothing judges the answer, only the verdict on the request is added.
     pub(super) watch: Option<Watch>,
+    pub(super) api: Api,
     /// How many choices were asked for.
     pub(super) choices: u32,
     pub(super) wants_verdict: bool,
@@ -68,12 +70,21 @@ pub(super) fn guarded(response: Response<Body>, plan: Plan) -> Response<Body> {
 struct Guarded {
     plan: Plan,
     to_client: mpsc::Sender<Result<Bytes, BoxError>>,
-    choices: BTreeMap<u32, Choice>,
+    texts: BTreeMap<u32, Text>,
     held: VecDeque<Held>,
     held_bytes: usize,
-    /// The last chunk that carried choices: its envelope serves for events made here.
-    envelope: Option<Chunk>,
-    done: Option<Bytes>,
+    /// The last event that carried text: its envelope serves for the verdict.
+    envelope: Option<Event>,
+    /// The event that ends the stream, as it came: `[DONE]`, or the one that carries the whole response.
+    end: Option<Held>,
+    /// The numbers of texts by the ids of their items, and by the number that they have there.
+    known: BTreeMap<(String, u32), u32>,
+    /// What was not read beside the texts.
+    others: BTreeSet<(u32, &'static str)>,
+    /// Whether an event could not be read.
+    unread: bool,
+    /// The number of the next event, where events have numbers.
+    sequence: Option<u64>,
     /// Whether the upstream reported an error.
     failed: bool,
     /// Whether the upstream's stream broke off.
@@ -85,8 +96,21 @@ struct Gone;
 
 impl Guarded {
     fn new(plan: Plan, to_client: mpsc::Sender<Result<Bytes, BoxError>>) -> Self {
-        let (choices, held) = (BTreeMap::new(), VecDeque::new());
-        Self { plan, to_client, choices, held, held_bytes: 0, envelope: None, done: None, failed: false, broken: false }
+        Self {
+            plan,
+            to_client,
+            texts: BTreeMap::new(),
+            held: VecDeque::new(),
+            held_bytes: 0,
+            envelope: None,
+            end: None,
+            known: BTreeMap::new(),
+            others: BTreeSet::new(),
+            unread: false,
+            sequence: None,
+            failed: false,
+            broken: false,
+        }
     }
 
     async fn run(mut self, upstream: Body) {
@@ -100,9 +124,10 @@ impl Guarded {
         drop(ended);
     }
 
-    /// Takes in the upstream's stream to its end, or until no choice wants more of it.
+    /// Takes in the upstream's stream to its end, or until no text wants more of it.
     async fn listen(&mut self, mut upstream: Body) -> Result<(), Error> {
-        let mut decoder = sse::Decoder::new(EVENT_LIMIT);
+        let limit = self.event_limit();
+        let mut decoder = sse::Decoder::new(limit);
         while let Some(frame) = upstream.frame().await {
             let Ok(frame) = frame else {
                 self.broken = true;
@@ -111,15 +136,15 @@ impl Guarded {
             let Ok(data) = frame.into_data() else { continue };
             self.plan.exchange.upstream_spoke();
             decoder.push(&data);
-            while self.done.is_none()
-                && let Some(event) = decoder.next().map_err(|_| Error::AnswerTooLarge { limit: EVENT_LIMIT })?
+            while self.end.is_none()
+                && let Some(event) = decoder.next().map_err(|_| Error::AnswerTooLarge { limit })?
             {
                 self.take(event)?;
             }
             if self.advance().await.is_err() || self.wants_no_more() {
                 return Ok(());
             }
-            if self.done.is_some() {
+            if self.end.is_some() {
                 // The end of the body mostly comes right behind, and with it the connection can be used again.
                 drop(tokio::time::timeout(LINGER, upstream.frame()).await);
                 return Ok(());
@@ -131,26 +156,40 @@ impl Guarded {
         Ok(())
     }
 
-    fn take(&mut self, event: sse::Event) -> Result<(), Error> {
-        if sse::is_done(&event) {
-            self.done = Some(event.raw);
+    /// The most bytes of one event. The last ones of a response carry all of it, pictures that were made included.
+    fn event_limit(&self) -> usize {
+        match self.plan.api {
+            Api::Chat => EVENT_LIMIT,
+            Api::Responses => EVENT_LIMIT.max(self.plan.app.settings.limits.answer),
+        }
+    }
+
+    fn take(&mut self, came: sse::Event) -> Result<(), Error> {
+        if sse::is_done(&came) {
+            self.end = Some(Held::bare(came.raw));
             return Ok(());
         }
-        let chunk = event.data.as_ref().map(|data| Chunk::read(data));
+        let Some(data) = came.data.as_ref() else { return self.hold(Held::bare(came.raw)) };
+        match Event::read(self.plan.api, data).map_err(Error::from).and_then(|event| self.read(came.raw.clone(), event))
+        {
+            Err(Error::Request(_)) if self.withholds() => Err(Error::AnswerUnread),
+            Err(Error::Request(_)) => {
+                if !std::mem::replace(&mut self.unread, true) {
+                    self.plan.exchange.covered(Coverage::unscanned("answer: event", "malformed"));
+                }
+                self.hold(Held { unread: self.holds(), ..Held::bare(came.raw) })
+            }
+            taken => taken,
+        }
+    }
+
+    /// Puts an event behind those that wait.
+    fn hold(&mut self, held: Held) -> Result<(), Error> {
         let limit = self.plan.app.settings.limits.answer;
-        self.held_bytes += event.raw.len();
+        self.held_bytes += held.bytes.len();
         if self.held_bytes > limit {
             return Err(Error::AnswerTooLarge { limit });
         }
-        let held = match chunk {
-            None => Held { bytes: event.raw, chunk: None, carried: Vec::new() },
-            Some(Ok(chunk)) => self.read(event.raw, chunk)?,
-            Some(Err(_)) if self.withholds() => return Err(Error::AnswerUnread),
-            Some(Err(_)) => {
-                self.plan.exchange.covered(Coverage::unscanned("answer: event", "malformed"));
-                Held { bytes: event.raw, chunk: None, carried: Vec::new() }
-            }
-        };
         self.held.push_back(held);
         Ok(())
     }
@@ -164,87 +203,206 @@ impl Guarded {
         self.holds() && self.plan.watch.as_ref().is_some_and(|watch| watch.plan.fail_closed)
     }
 
-    fn read(&mut self, raw: Bytes, chunk: Chunk) -> Result<Held, Error> {
-        self.failed |= chunk.error();
-        if !chunk.deltas().is_empty() {
-            self.envelope = Some(chunk.clone());
+    fn read(&mut self, raw: Bytes, event: Event) -> Result<(), Error> {
+        if self.holds()
+            && let Some(apart) = event.apart()
+        {
+            return self.take_all(&apart.concat().into());
         }
-        let mut carried = Vec::new();
-        let Some(watch) = self.plan.watch.as_ref() else { return Ok(Held { bytes: raw, chunk: Some(chunk), carried }) };
-        for delta in chunk.deltas() {
-            if self.choices.len() >= MOST_CHOICES && !self.choices.contains_key(&delta.index) {
-                return Err(Error::AnswerUnread);
-            }
-            let choice = self.choices.entry(delta.index).or_insert_with(|| Choice {
-                answer: watch.answer(),
-                released: 0,
-                stopped: false,
-                over: false,
-                finished: false,
-                due: None,
-            });
-            let from = choice.answer.draft().len();
-            choice.answer.push(delta.content.as_deref().unwrap_or_default());
-            let (to, finish) = (choice.answer.draft().len(), delta.finish.is_some());
-            if finish {
-                choice.answer.finish();
-                choice.finished = true;
-            }
-            carried.push(Carried { choice: delta.index, from, to, finish });
+        self.failed |= event.error();
+        self.others.extend(event.other_surfaces());
+        let (raw, event) = if self.holds() { event.without_leaks()?.unwrap_or((raw, event)) } else { (raw, event) };
+        let pieces = event.pieces();
+        if !pieces.is_empty() {
+            self.envelope = Some(event.clone());
         }
-        let clean = self.holds().then(|| chunk.without_leaks()).flatten();
-        let bytes = clean.map_or(raw, |json| sse::event(&json));
-        Ok(Held { bytes, chunk: Some(chunk), carried })
+        let (mut carried, mut repeats) = (Vec::new(), Vec::new());
+        if self.plan.watch.is_some() {
+            for piece in pieces {
+                let number = self.numbered(piece.number, piece.id.as_deref());
+                let said = piece.text.as_deref().unwrap_or_default();
+                if self.texts.get(&number).is_some_and(|text| text.end != End::Open) && !said.is_empty() {
+                    return self.late(number, raw);
+                }
+                let text = self.text(number)?;
+                let from = text.answer.draft().len();
+                text.answer.push(said);
+                text.envelope = Some((event.clone(), piece.number, piece.id));
+                let (to, ends) = (text.answer.draft().len(), piece.ends);
+                if ends {
+                    text.answer.finish();
+                    text.end = End::Reached;
+                }
+                carried.push(Carried { text: number, number: piece.number, from, to, ends });
+            }
+            for piece in event.repeats() {
+                repeats.push(self.repeated(&event, piece)?);
+            }
+        }
+        let last = event.last();
+        let echoes = event.echoes() && self.holds();
+        let held = Held { event: Some(event), carried, repeats, ..Held::bare(raw) };
+        if last {
+            self.end = Some(held);
+            Ok(())
+        } else if echoes {
+            Ok(())
+        } else {
+            self.hold(held)
+        }
     }
 
-    /// Gives every choice what it asks for, and sends on what became free.
+    /// Takes in events that were made here.
+    fn take_all(&mut self, events: &Bytes) -> Result<(), Error> {
+        let mut decoder = sse::Decoder::new(usize::MAX);
+        decoder.push(events);
+        while let Ok(Some(event)) = decoder.next() {
+            self.take(event)?;
+        }
+        Ok(())
+    }
+
+    /// A text that an event repeats whole: it is at its end.
+    fn repeated(&mut self, event: &Event, piece: Piece) -> Result<Repeated, Error> {
+        let whole = piece.text.unwrap_or_default();
+        let number = self.meant(piece.number, piece.id.as_deref(), &whole);
+        // A server that says a text only at its end, or the end of it only there: that rest is shown like the rest of it, where its item is still open.
+        let open = self.text(number)?.end == End::Open;
+        let rest = whole.strip_prefix(self.text(number)?.answer.draft()).unwrap_or_default().to_owned();
+        if open && !rest.is_empty() {
+            if self.holds() && !event.last() {
+                self.take_all(&event.with_text(piece.number, piece.id.as_deref(), &rest))?;
+            } else {
+                self.text(number)?.answer.push(&rest);
+            }
+        }
+        let text = self.text(number)?;
+        text.answer.finish();
+        if text.end == End::Open {
+            text.end = End::Reached;
+        }
+        Ok(Repeated { text: number, number: piece.number, whole })
+    }
+
+    /// The number of a text that is known by the id of its item, or by its number alone.
+    fn numbered(&mut self, number: u32, id: Option<&str>) -> u32 {
+        let Some(id) = id else { return number };
+        let known = (id.to_owned(), self.plan.api.within(number));
+        if let Some(number) = self.known.get(&known) {
+            return *number;
+        }
+        let taken = self.texts.contains_key(&number) || self.known.values().any(|other| *other == number);
+        let free = || self.texts.keys().chain(self.known.values()).max().map_or(0, |most| most.saturating_add(1));
+        let number = if taken { free() } else { number };
+        if self.known.len() < MOST_TEXTS {
+            self.known.insert(known, number);
+        }
+        number
+    }
+
+    /// The number of a text that is repeated whole: by its id, else the text that was said so, since servers do not always agree with themselves about ids and indices.
+    fn meant(&mut self, number: u32, id: Option<&str>, whole: &str) -> u32 {
+        let by_id = id.and_then(|id| self.known.get(&(id.to_owned(), self.plan.api.within(number))));
+        if let Some(number) = by_id {
+            return *number;
+        }
+        let said = |text: &Text| {
+            let draft = text.answer.draft();
+            (!draft.is_empty() && whole.starts_with(draft)).then_some(draft.len())
+        };
+        let longest = self.texts.iter().filter_map(|(number, text)| Some((said(text)?, *number))).max();
+        match longest {
+            Some((_, number)) => number,
+            None if id.is_none() => number,
+            None => self.numbered(number, id),
+        }
+    }
+
+    /// An event brings more of a text that is at its end. Nobody judges it: where text is held back, it goes no further.
+    fn late(&mut self, number: u32, raw: Bytes) -> Result<(), Error> {
+        if std::mem::replace(&mut self.text(number)?.end, End::Overrun) == End::Reached {
+            let name = self.plan.api.text_name(number);
+            self.plan.exchange.covered(Coverage::unscanned(format!("{name}, behind its end"), "after-its-end"));
+        }
+        if self.holds() { Ok(()) } else { self.hold(Held::bare(raw)) }
+    }
+
+    /// The text of that number, which may be new.
+    fn text(&mut self, number: u32) -> Result<&mut Text, Error> {
+        let known = self.texts.len();
+        match self.texts.entry(number) {
+            Entry::Occupied(text) => Ok(text.into_mut()),
+            Entry::Vacant(_) if known >= MOST_TEXTS => Err(Error::AnswerUnread),
+            Entry::Vacant(place) => {
+                let watch = self.plan.watch.as_ref().ok_or(Error::AnswerUnread)?;
+                Ok(place.insert(Text {
+                    answer: watch.answer(),
+                    released: 0,
+                    stopped: false,
+                    over: false,
+                    end: End::Open,
+                    envelope: None,
+                    due: None,
+                }))
+            }
+        }
+    }
+
+    /// Gives every text what it asks for, and sends on what became free.
     async fn advance(&mut self) -> Result<(), Gone> {
-        let indices: Vec<u32> = self.choices.keys().copied().collect();
-        for index in indices {
-            self.advance_one(index).await?;
+        let numbers: Vec<u32> = self.texts.keys().copied().collect();
+        for number in numbers {
+            self.advance_one(number).await?;
         }
         self.flush().await
     }
 
-    async fn advance_one(&mut self, index: u32) -> Result<(), Gone> {
+    async fn advance_one(&mut self, number: u32) -> Result<(), Gone> {
         loop {
-            let (Some(watch), Some(choice)) = (self.plan.watch.as_mut(), self.choices.get_mut(&index)) else {
+            let (Some(watch), Some(text)) = (self.plan.watch.as_mut(), self.texts.get_mut(&number)) else {
                 return Ok(());
             };
-            if choice.over || choice.due.is_some() {
+            if text.over || text.due.is_some() {
                 return Ok(());
             }
-            match watch.advance(&mut choice.answer).await {
+            match watch.advance(&mut text.answer).await {
                 Seen::Wait => return Ok(()),
-                Seen::Released(to) => choice.released = to,
-                Seen::Repair(request) => choice.due = Some(request),
-                Seen::Done => choice.over = true,
-                Seen::Said(text) => {
-                    choice.stopped = true;
-                    self.say(index, &text);
+                Seen::Released(to) => text.released = to,
+                Seen::Repair(request) => text.due = Some(request),
+                Seen::Done => text.over = true,
+                Seen::Said(said) => {
+                    text.stopped = true;
+                    self.say(number, &said);
                 }
             }
             self.flush().await?;
         }
     }
 
-    /// Puts events that say `text` behind those of the choices that wait, and before the usage, which comes last.
-    fn say(&mut self, index: u32, text: &str) {
-        let Some(envelope) = self.envelope.as_ref() else { return };
+    /// Puts events that say `said` before what repeats the text, else behind the events that wait with any text, and before the usage, which comes last.
+    fn say(&mut self, number: u32, said: &str) {
+        let Some((envelope, own, id)) = self.texts.get(&number).and_then(|text| text.envelope.as_ref()) else { return };
+        let repeats = self.held.iter().position(|held| held.repeats.iter().any(|repeated| repeated.text == number));
+        let behind = || self.held.iter().rposition(|held| !held.carried.is_empty()).map_or(0, |at| at + 1);
+        let at = repeats.unwrap_or_else(behind);
         let finish = &self.plan.app.settings.finish_reason;
-        let behind = self.held.iter().rposition(|held| !held.carried.is_empty()).map_or(0, |at| at + 1);
+        let made = [Some(envelope.with_text(*own, id.as_deref(), said)), envelope.ending(*own, finish)];
         // The end goes in first, and the text before it.
-        for json in [envelope.finishing(index, finish), envelope.with_text(index, text)] {
-            self.held.insert(behind, Held { bytes: sse::event(&json), chunk: None, carried: Vec::new() });
+        for bytes in made.into_iter().rev().flatten() {
+            self.held_bytes += bytes.len();
+            self.held.insert(at, Held::bare(bytes));
         }
     }
 
     /// Whether every choice that was asked for is over or waits for a repair, and more of one would come. Behind the last one there is only the usage.
+    ///
+    /// A response is heard to its end: what closes its texts and items comes there.
     fn wants_no_more(&self) -> bool {
-        let settled = |choice: &Choice| choice.stopped || choice.due.is_some();
-        self.choices.len() >= self.plan.choices as usize
-            && self.choices.values().all(settled)
-            && self.choices.values().any(|choice| !choice.finished)
+        let settled = |text: &Text| text.stopped || text.due.is_some();
+        self.plan.api == Api::Chat
+            && self.texts.len() >= self.plan.choices as usize
+            && self.texts.values().all(settled)
+            && self.texts.values().any(|text| text.end == End::Open)
     }
 
     /// Sends on the events whose turn has come.
@@ -252,22 +410,72 @@ impl Guarded {
         let mut out = BytesMut::new();
         let mut single = None;
         while let Some(held) = self.held.front() {
-            match held.turn(&self.choices) {
-                Turn::Wait => break,
-                Turn::Drop => {}
-                Turn::Emit(bytes) if single.is_none() && out.is_empty() => single = Some(bytes),
-                Turn::Emit(bytes) => {
-                    out.extend_from_slice(&single.take().unwrap_or_default());
-                    out.extend_from_slice(&bytes);
-                }
+            let turn = held.turn(&self.texts);
+            if matches!(turn, Turn::Wait) {
+                break;
             }
-            let length = self.held.pop_front().map_or(0, |held| held.bytes.len());
-            self.held_bytes = self.held_bytes.saturating_sub(length);
+            let Some(held) = self.held.pop_front() else { break };
+            self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len());
+            let Turn::Emit(bytes) = turn else { continue };
+            let bytes = self.settled(bytes, &held, None);
+            if single.is_none() && out.is_empty() {
+                single = Some(bytes);
+            } else {
+                out.extend_from_slice(&single.take().unwrap_or_default());
+                out.extend_from_slice(&bytes);
+            }
         }
         match single.or_else(|| (!out.is_empty()).then(|| out.freeze())) {
             Some(bytes) => self.send(bytes).await,
             None => Ok(()),
         }
+    }
+
+    /// The bytes of an event with the texts as they were shown, the number that it has in what goes out, and the verdict where it carries the whole response.
+    fn settled(&mut self, bytes: Bytes, held: &Held, verdict: Option<&Moderation>) -> Bytes {
+        if self.plan.api == Api::Chat {
+            return bytes;
+        }
+        let sequence = held.event.as_ref().and_then(Event::sequence);
+        if held.repeats.is_empty() && verdict.is_none() && sequence.is_some_and(|number| self.is_next(number)) {
+            return bytes;
+        }
+        let shown: BTreeMap<u32, String> =
+            held.repeats.iter().filter_map(|repeated| self.otherwise(repeated)).collect();
+        let (mut out, mut decoder) = (BytesMut::new(), sse::Decoder::new(usize::MAX));
+        decoder.push(&bytes);
+        while let Ok(Some(came)) = decoder.next() {
+            let event = came.data.as_ref().and_then(|data| Event::read(self.plan.api, data).ok());
+            let sequence = event.as_ref().and_then(Event::sequence).map(|number| self.number(number));
+            let edited = event.and_then(|event| event.edited(&shown, sequence, verdict));
+            out.extend_from_slice(&edited.unwrap_or(came.raw));
+        }
+        out.extend_from_slice(&decoder.finish().map(|rest| rest.raw).unwrap_or_default());
+        out.freeze()
+    }
+
+    /// What is said in the place of a text that an event repeats: where it was cut short, or where the event says what nobody judged.
+    fn otherwise(&self, repeated: &Repeated) -> Option<(u32, String)> {
+        let text = self.texts.get(&repeated.text)?;
+        let shown = text.answer.shown();
+        let unjudged = self.holds() && shown.trim_end() != repeated.whole.trim_end();
+        (text.stopped || unjudged).then_some((repeated.number, shown))
+    }
+
+    /// Whether an event that goes out now has its number already; then it is taken.
+    fn is_next(&mut self, number: u64) -> bool {
+        let next = self.sequence.is_none_or(|next| next == number);
+        if next {
+            self.sequence = Some(number.saturating_add(1));
+        }
+        next
+    }
+
+    /// The number of an event that goes out now and came with this one.
+    fn number(&mut self, came: u64) -> u64 {
+        let number = self.sequence.unwrap_or(came);
+        self.sequence = Some(number.saturating_add(1));
+        number
     }
 
     async fn send(&self, bytes: Bytes) -> Result<(), Gone> {
@@ -277,45 +485,52 @@ impl Guarded {
 
     /// The upstream is done: judges what is left, asks for the repairs that are due, and closes the stream.
     async fn wind_up(&mut self) -> Result<(), Gone> {
-        let indices: Vec<u32> = self.choices.keys().copied().collect();
-        for index in &indices {
-            if let Some(choice) = self.choices.get_mut(index) {
-                choice.answer.finish();
+        let numbers: Vec<u32> = self.texts.keys().copied().collect();
+        for number in &numbers {
+            if let Some(text) = self.texts.get_mut(number) {
+                text.answer.finish();
             }
-            self.advance_one(*index).await?;
-            while let Some(request) = self.choices.get_mut(index).and_then(|choice| choice.due.take()) {
-                if let (Some(watch), Some(choice)) = (self.plan.watch.as_mut(), self.choices.get_mut(index)) {
-                    watch.repair(&mut choice.answer, &request).await;
+            self.advance_one(*number).await?;
+            while let Some(request) = self.texts.get_mut(number).and_then(|text| text.due.take()) {
+                if let (Some(watch), Some(text)) = (self.plan.watch.as_mut(), self.texts.get_mut(number)) {
+                    watch.repair(&mut text.answer, &request).await;
                 }
-                self.advance_one(*index).await?;
+                self.advance_one(*number).await?;
             }
         }
         self.flush().await?;
-        let stopped = self.choices.values().any(|choice| choice.stopped);
+        let stopped = self.texts.values().any(|text| text.stopped);
         let verdict = self.conclude();
-        let done = self.done.take().or_else(|| stopped.then(|| sse::DONE.clone()));
-        let breaks_off = self.broken && done.is_none();
+        let cut_short = stopped && self.plan.api == Api::Chat;
+        let end = self.end.take().or_else(|| cut_short.then(|| Held::bare(sse::DONE.clone())));
+        let breaks_off = self.broken && end.is_none();
+        let verdict = self.plan.wants_verdict.then_some(&verdict);
         let mut last = BytesMut::new();
-        if self.plan.wants_verdict
-            && let Some(envelope) = &self.envelope
-        {
-            last.extend_from_slice(&sse::event(&envelope.moderation(&verdict)));
+        if let (Some(verdict), Some(envelope)) = (verdict, &self.envelope) {
+            last.extend_from_slice(&envelope.verdict(verdict).unwrap_or_default());
         }
-        last.extend_from_slice(&done.unwrap_or_default());
+        if let Some(end) = end {
+            last.extend_from_slice(&self.settled(end.bytes.clone(), &end, verdict));
+        }
         if !last.is_empty() {
             self.send(last.freeze()).await?;
         }
-        let failed = (self.failed || self.broken) && !stopped;
+        let failed = (self.failed || self.broken) && !cut_short;
         self.plan.exchange.ended(if failed { Ended::UpstreamFailed } else { Ended::Complete });
         if breaks_off { self.break_off().await } else { Ok(()) }
     }
 
-    /// Records what was said about every choice, and puts it into OpenAI's form.
+    /// Records what was said about every text, and puts it into OpenAI's form.
     fn conclude(&mut self) -> Moderation {
-        let verdicts = self.choices.values().map(|choice| choice.answer.verdict()).collect();
-        for (index, choice) in &self.choices {
-            self.plan.exchange.covered(Coverage::scanned(format!("answer[{index}]: content")));
-            self.plan.exchange.texts(choice.answer.draft(), &choice.answer.shown());
+        let verdicts = self.texts.values().map(|text| text.answer.verdict()).collect();
+        for (number, text) in &self.texts {
+            self.plan.exchange.covered(Coverage::scanned(self.plan.api.text_name(*number)));
+            self.plan.exchange.texts(text.answer.draft(), &text.answer.shown());
+        }
+        let gone = |surface: &str| self.holds() && matches!(surface, "reasoning" | "audio");
+        for (number, surface) in &self.others {
+            let why = if gone(surface) { "removed-with-the-draft" } else { "not-read" };
+            self.plan.exchange.covered(Coverage::unscanned(self.plan.api.surface_name(*number, surface), why));
         }
         let verdict = self.plan.watch.as_ref().map(|watch| watch.conclude(verdicts));
         moderation(&self.plan.understood, verdict.as_ref())
@@ -331,6 +546,6 @@ impl Guarded {
     async fn fail(&mut self, error: &Error) -> Result<(), Gone> {
         self.conclude();
         self.plan.exchange.ended(error.ended());
-        self.send(sse::event(&error.wire())).await
+        self.send(error.event(self.plan.api, self.sequence.unwrap_or_default())).await
     }
 }

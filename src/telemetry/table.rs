@@ -65,6 +65,8 @@ pub(super) const OTHER: &str = "other";
 pub(super) const UNGUARDED: &str = "unguarded";
 /// Why a part was not looked at. A record's reason is a text; as a label it is one of these or [`OTHER`].
 pub(super) const REASONS: &[&str] = &[
+    "after-its-end",
+    "answered-later",
     "bad-url",
     "busy",
     "content-encoding",
@@ -73,6 +75,7 @@ pub(super) const REASONS: &[&str] = &[
     "file-id",
     "incomplete",
     "invalid-adjustment",
+    "kept-upstream",
     "language",
     "late",
     "malformed",

@@ -36,6 +36,9 @@ pub enum Error {
     /// A chat completion without `choices`.
     #[error("The answer has no `choices`. Check that the model server speaks the chat completions API.")]
     MissingChoices,
+    /// A response without `output`.
+    #[error("The answer has no `output`. Check that the model server speaks the Responses API.")]
+    MissingOutput,
     /// A value is of another type than the API says.
     #[error("`{}` must be {expected}. Send it as such.", param.as_deref().unwrap_or("body"))]
     InvalidType {
@@ -57,6 +60,7 @@ impl Error {
             Self::DuplicateKey { .. } => "duplicate_key",
             Self::MissingMessages => "missing_messages",
             Self::MissingChoices => "missing_choices",
+            Self::MissingOutput => "missing_output",
             Self::InvalidType { .. } => "invalid_type",
         }
     }
@@ -70,6 +74,7 @@ impl Error {
             Self::DuplicateKey { param } => Some(param),
             Self::MissingMessages => Some("messages"),
             Self::MissingChoices => Some("choices"),
+            Self::MissingOutput => Some("output"),
         }
     }
 }
@@ -94,6 +99,28 @@ struct Fields<'a> {
 #[must_use]
 pub fn body(message: &str, kind: &str, param: Option<&str>, code: Option<&str>) -> Bytes {
     super::json::written(&Envelope { error: Fields { message, kind, param, code } }).into()
+}
+
+#[derive(Serialize)]
+struct Event<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    code: &'a str,
+    message: &'a str,
+    param: Option<&'a str>,
+    sequence_number: u64,
+    /// OpenAI's clients raise where they find this, and take the event for one of many without it.
+    error: Fields<'a>,
+}
+
+/// The event with which a response's stream says that it failed.
+#[must_use]
+pub fn event(message: &str, param: Option<&str>, code: &str, sequence_number: u64) -> Bytes {
+    let error = Fields { message, kind: "server_error", param, code: Some(code) };
+    super::sse::named(
+        "error",
+        &super::json::written(&Event { kind: "error", code, message, param, sequence_number, error }),
+    )
 }
 
 #[cfg(test)]

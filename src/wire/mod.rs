@@ -6,12 +6,25 @@
 #![allow(clippy::doc_markdown, reason = "OpenAI is a name, not a piece of code")]
 
 pub mod adjust;
-pub mod chat;
+mod answer;
+mod chat;
+mod content;
+mod declined;
 pub mod error;
+mod event;
+mod inbound;
 mod json;
 pub mod moderation;
+mod note;
+mod part;
 mod picture;
+mod responses;
 mod splice;
 pub mod sse;
 
+pub use answer::Answer;
+pub use declined::Declined;
 pub use error::Error;
+pub use event::{Event, Piece};
+pub use inbound::{Api, Inbound, ModerationMode};
+pub use note::NotePlace;

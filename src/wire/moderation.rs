@@ -1,6 +1,6 @@
-//! The verdict in OpenAI's form: the `moderation` object of a chat completion.
+//! The verdict in OpenAI's form: the `moderation` object of a chat completion, or of a response.
 //!
-//! The form is `ChatCompletionModeration` of OpenAI's API description, version 2.3.0. Categories are norms, named `culture/JP/chopsticks-upright`.
+//! The forms are `ChatCompletionModeration` and `Moderation` of OpenAI's API description, version 2.3.0. Categories are norms, named `culture/JP/chopsticks-upright`.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,21 @@ pub struct Category {
     pub told_from: &'static [&'static str],
 }
 
+/// The form that the Responses API has for the same: one result each in the place of a list.
+#[derive(Serialize)]
+pub(super) struct Single<'a> {
+    input: SingleResult<'a>,
+    output: SingleResult<'a>,
+}
+
+struct SingleResult<'a>(&'a Results);
+
 impl Moderation {
+    /// The verdict as the Responses API has it.
+    pub(super) fn single(&self) -> Single<'_> {
+        Single { input: SingleResult(&self.input), output: SingleResult(&self.output) }
+    }
+
     /// Puts what was found into OpenAI's form. `verdict` is `None` where there is no answer of the model's.
     #[must_use]
     pub fn new(findings: &Findings, decision: &Decision, verdict: Option<&Verdict>) -> Self {
@@ -143,6 +157,17 @@ impl Serialize for Results {
             }
             Self::Found(categories) => serialize_results(serializer, &[Body::of(categories)]),
             Self::Nothing => serialize_results(serializer, &[]),
+        }
+    }
+}
+
+impl Serialize for SingleResult<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Results::Failed { .. } => self.0.serialize(serializer),
+            Results::Found(categories) => Body::of(categories).serialize(serializer),
+            // The form has no word for an answer that is not there: a result without categories.
+            Results::Nothing => Body::of(&[]).serialize(serializer),
         }
     }
 }

@@ -84,6 +84,10 @@ impl Edits {
         let grown: usize = self.0.iter().map(|(_, bytes)| bytes.len()).sum();
         let (mut out, mut from) = (Vec::with_capacity(text.len() + grown), 0);
         for (span, bytes) in self.0 {
+            // Within what was replaced already there is nothing left to change.
+            if span.start < from {
+                continue;
+            }
             out.extend_from_slice(text.get(from..span.start).unwrap_or_default());
             out.extend_from_slice(&bytes);
             from = span.end;

@@ -151,6 +151,13 @@ pub fn event(data: &[u8]) -> Bytes {
     event.freeze()
 }
 
+/// An event with this name and this data.
+#[must_use]
+pub fn named(name: &str, data: &[u8]) -> Bytes {
+    let name = name.replace(['\n', '\r'], " ");
+    [b"event: ", name.as_bytes(), b"\n", &event(data)].concat().into()
+}
+
 /// Whether an event ends the stream of chunks. What stands behind the word does not matter, as it does not to OpenAI's clients.
 #[must_use]
 pub fn is_done(event: &Event) -> bool {

@@ -1,7 +1,7 @@
 //! Teaching: the norm note goes into the request once, late, and nothing else changes.
 
 use comity::domain::{Action, Outcome};
-use comity::wire::chat::NotePlace;
+use comity::wire::NotePlace;
 use serde_json::Value;
 
 use crate::support::bodies::{ask, ask_stream, completion, gunzip, gzip, stream};

@@ -19,5 +19,6 @@ mod pass;
 mod policies;
 mod refusals;
 mod repair;
+mod responses;
 mod stream;
 mod verdict;

@@ -10,7 +10,7 @@ use comity::gateway::{App, Limits, Parts, Policies, Reload, Settings, Shutdown, 
 use comity::policy::{PolicySet, replay};
 use comity::telemetry::Metrics;
 use comity::upstream;
-use comity::wire::chat::NotePlace;
+use comity::wire::NotePlace;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

@@ -24,7 +24,7 @@ use crate::domain::{Layers, Mode, Norm, Record};
 use crate::gateway::{App, Body, Limits, Parts, Policies, Settings, Shutdown, serve};
 use crate::telemetry::{self, LogFormat, LogOptions, Metrics};
 use crate::upstream::{self, Client};
-use crate::wire::chat::NotePlace;
+use crate::wire::NotePlace;
 
 use super::audit::table;
 use super::open::{ModelArgs, sound_packs};

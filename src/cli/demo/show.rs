@@ -8,8 +8,8 @@ use bytes::Bytes;
 use textwrap::Options;
 
 use crate::domain::{Action, AnswerRecord, Mode, Outcome, Record};
-use crate::wire::chat::{Chunk, first_text};
 use crate::wire::sse;
+use crate::wire::{Answer, Api, Event};
 
 use super::scenes::{Expected, Scene};
 
@@ -64,16 +64,16 @@ impl Played {
 
 /// The text of a whole answer or of a stream.
 pub(super) fn text(bytes: &Bytes) -> String {
-    if let Some(text) = first_text(bytes) {
+    if let Some(text) = Answer::read(Api::Chat, bytes.clone()).ok().and_then(|answer| answer.first_text()) {
         return text;
     }
     let mut decoder = sse::Decoder::new(1 << 20);
     decoder.push(bytes);
     let mut text = String::new();
     while let Ok(Some(event)) = decoder.next() {
-        let chunk = event.data.as_ref().and_then(|data| Chunk::read(data).ok());
-        for delta in chunk.iter().flat_map(Chunk::deltas) {
-            text.push_str(delta.content.as_deref().unwrap_or_default());
+        let said = event.data.as_ref().and_then(|data| Event::read(Api::Chat, data).ok());
+        for piece in said.iter().flat_map(Event::pieces) {
+            text.push_str(piece.text.as_deref().unwrap_or_default());
         }
     }
     text

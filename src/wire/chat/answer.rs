@@ -1,30 +1,20 @@
 //! A whole answer.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use crate::wire::Error;
-use crate::wire::json::{self, Object, Path};
-use crate::wire::moderation::Moderation;
+use crate::wire::json::{self, Path};
 use crate::wire::splice::{Change, Edits};
 
 use super::choice::{Choice, REASONING, Surface, choices};
 
 /// A chat completion as it came, and what was read in it.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub(in crate::wire) struct Answer {
     body: Bytes,
     choices: Vec<Choice>,
-}
-
-/// What one choice is to say instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rewrite {
-    /// The choice's `index`.
-    pub choice: u32,
-    /// Its new text.
-    pub text: String,
-    /// Its new `finish_reason`; `None` leaves it.
-    pub finish: Option<String>,
 }
 
 impl Answer {
@@ -32,7 +22,7 @@ impl Answer {
     ///
     /// # Errors
     /// [`Error`] where the body is no JSON object, has a key twice in an object that is read, or has no `choices`.
-    pub fn read(body: Bytes) -> Result<Self, Error> {
+    pub(in crate::wire) fn read(body: Bytes) -> Result<Self, Error> {
         let mut found = None;
         json::open(&body)?.object(&Path::Root, |cursor, name, path| {
             if name == "choices" {
@@ -45,14 +35,12 @@ impl Answer {
     }
 
     /// The text of each choice that has one, with the choice's `index`.
-    #[must_use]
-    pub fn texts(&self) -> Vec<(u32, String)> {
+    pub(in crate::wire) fn texts(&self) -> Vec<(u32, String)> {
         self.choices.iter().filter_map(|choice| Some((choice.index, choice.content.clone()?))).collect()
     }
 
     /// What the choices have beside their text and is not read: `refusal`, `tool_calls`, `reasoning`, `audio`, each with the choice's `index`.
-    #[must_use]
-    pub fn other_surfaces(&self) -> Vec<(u32, &'static str)> {
+    pub(in crate::wire) fn other_surfaces(&self) -> Vec<(u32, &'static str)> {
         let names = |choice: &Choice| {
             let index = choice.index;
             choice.surfaces.clone().into_iter().filter_map(move |surface| Some((index, name(surface)?)))
@@ -60,14 +48,13 @@ impl Answer {
         self.choices.iter().flat_map(names).collect()
     }
 
-    /// The completion with other texts. What would tell the old text goes with it: log probabilities, reasoning, refusal, sound, tool calls, annotations.
-    /// Everything else, the usage included, stays byte for byte.
-    #[must_use]
-    pub fn rewritten(&self, rewrites: &[Rewrite]) -> Bytes {
+    /// The completion with other texts, by the choices' `index`. What would tell the old text goes with it: log probabilities, reasoning, refusal, sound, tool calls,
+    /// annotations. Everything else, the usage included, stays byte for byte.
+    pub(in crate::wire) fn rewritten(&self, shown: &BTreeMap<u32, String>, finish_reason: &str) -> Bytes {
         let mut edits = Edits::default();
         for choice in &self.choices {
-            if let Some(rewrite) = rewrites.iter().find(|rewrite| rewrite.choice == choice.index) {
-                rewrite_choice(choice, rewrite, &mut edits);
+            if let Some(text) = shown.get(&choice.index) {
+                rewrite_choice(choice, text, finish_reason, &mut edits);
             }
         }
         edits.apply(&self.body).into()
@@ -75,7 +62,7 @@ impl Answer {
 }
 
 /// The name of a surface that carries something of the model's beside its text.
-fn name(surface: Surface) -> Option<&'static str> {
+pub(super) fn name(surface: Surface) -> Option<&'static str> {
     match surface {
         Surface::Refusal => Some("refusal"),
         Surface::ToolCalls => Some("tool_calls"),
@@ -85,13 +72,11 @@ fn name(surface: Surface) -> Option<&'static str> {
     }
 }
 
-fn rewrite_choice(choice: &Choice, rewrite: &Rewrite, edits: &mut Edits) {
+fn rewrite_choice(choice: &Choice, text: &str, finish_reason: &str, edits: &mut Edits) {
     let null = || Change::Replace(b"null".to_vec());
     let mut outer = vec![("logprobs", null()), ("token_ids", Change::Remove)];
-    if let Some(finish) = &rewrite.finish {
-        outer.push(("finish_reason", Change::Set(json::written(finish))));
-    }
-    let text = json::written(&rewrite.text);
+    outer.push(("finish_reason", Change::Set(json::written(&finish_reason))));
+    let text = json::written(&text);
     if let Some(message) = &choice.said {
         let empty = Change::Replace(b"[]".to_vec());
         let mut inner = vec![("content", Change::Set(text)), ("refusal", null()), ("annotations", empty)];
@@ -103,26 +88,6 @@ fn rewrite_choice(choice: &Choice, rewrite: &Rewrite, edits: &mut Edits) {
         outer.push(("message", Change::Set(message)));
     }
     edits.members(&choice.object, outer);
-}
-
-/// The first choice's text of a completion; `None` where it has none, or says nothing.
-#[must_use]
-pub fn first_text(body: &Bytes) -> Option<String> {
-    let answer = Answer::read(body.clone()).ok()?;
-    let first = answer.choices.into_iter().min_by_key(|choice| choice.index)?;
-    first.content.filter(|text| !text.trim().is_empty())
-}
-
-/// A completion with the verdict in OpenAI's slot, `moderation`: set, or put in the place of another.
-///
-/// # Errors
-/// [`Error`] where the body is no JSON object or has a key twice.
-#[expect(clippy::needless_pass_by_value, reason = "bodies are handed over, as everywhere here")]
-pub fn with_moderation(body: Bytes, moderation: &Moderation) -> Result<Bytes, Error> {
-    let top: Object = json::open(&body)?.object(&Path::Root, |_, _, _| Ok(()))?;
-    let mut edits = Edits::default();
-    edits.members(&top, vec![("moderation", Change::Set(json::written(moderation)))]);
-    Ok(edits.apply(&body).into())
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
 use super::*;
-use crate::domain::{Action, Decision, Findings};
 
 const TWO: &str = r#"{
   "id": "chatcmpl-1", "object": "chat.completion", "created": 1.741570283E9, "model": "m",
@@ -16,9 +15,9 @@ fn read(body: &str) -> Answer {
     Answer::read(Bytes::from(body.to_owned())).unwrap()
 }
 
-fn rewritten(body: &str, finish: Option<&str>) -> String {
-    let rewrite = Rewrite { choice: 0, text: "new \"text\"".into(), finish: finish.map(Into::into) };
-    String::from_utf8(read(body).rewritten(&[rewrite]).to_vec()).unwrap()
+fn rewritten(body: &str) -> String {
+    let shown = BTreeMap::from([(0, "new \"text\"".to_owned())]);
+    String::from_utf8(read(body).rewritten(&shown, "stop").to_vec()).unwrap()
 }
 
 #[test]
@@ -48,16 +47,16 @@ fn a_rewritten_choice_keeps_everything_that_does_not_tell_the_old_text() {
         .replace(r#"[{"start": 1}]"#, "[]")
         .replace(r#"{"content": [{"token": "old"}]}"#, "null")
         .replace(r#""length""#, r#""stop""#);
-    assert_eq!(rewritten(TWO, Some("stop")), expected);
-    assert_eq!(read(TWO).rewritten(&[]), TWO);
+    assert_eq!(rewritten(TWO), expected);
+    assert_eq!(read(TWO).rewritten(&BTreeMap::new(), "stop"), TWO);
 }
 
 #[test]
 fn nothing_of_a_rewritten_choice_tells_the_old_text() {
     let body = r#"{"choices":[{"index":0,"token_ids":[1],"message":{"reasoning":"S","content":"S","reasoning_content":"S","reasoning_details":[{"text":"S"}],
         "thinking":"S","thinking_blocks":["S"],"provider_specific_fields":{"r":"S"},"audio":{"transcript":"S"},"tool_calls":["S"],"function_call":{"arguments":"S"},"refusal":"S"}}],"usage":{}}"#;
-    let expected = r#"{"choices":[{"index":0,"message":{"content":"new \"text\"","refusal":null}}],"usage":{}}"#;
-    let after = rewritten(body, None);
+    let expected = r#"{"choices":[{"index":0,"message":{"content":"new \"text\"","refusal":null},"finish_reason":"stop"}],"usage":{}}"#;
+    let after = rewritten(body);
     assert!(!after.contains('S'), "{after}");
     let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert_eq!(parse(&after), parse(expected));
@@ -65,10 +64,10 @@ fn nothing_of_a_rewritten_choice_tells_the_old_text() {
 
 #[test]
 fn a_choice_without_a_message_or_content_gets_one() {
-    let expected = r#"{"choices":[{"message":{"content":"new \"text\""}}]}"#;
-    assert_eq!(rewritten(r#"{"choices":[{"message":{}}]}"#, None), expected);
+    let expected = r#"{"choices":[{"message":{"content":"new \"text\""},"finish_reason":"stop"}]}"#;
+    assert_eq!(rewritten(r#"{"choices":[{"message":{}}]}"#), expected);
     let expected = r#"{"choices":[{"finish_reason":"stop","message":{"role":"assistant","content":"new \"text\""}}]}"#;
-    assert_eq!(rewritten(r#"{"choices":[{}]}"#, Some("stop")), expected);
+    assert_eq!(rewritten(r#"{"choices":[{}]}"#), expected);
 }
 
 #[test]
@@ -80,31 +79,4 @@ fn what_is_no_completion_is_refused() {
     assert_eq!(code(r#"{"choices":[{"message":{"content":{}}}]}"#), "invalid_type");
     assert_eq!(code(r#"{"choices":[{"message":{"content":"a","content":"b"}}]}"#), "duplicate_key");
     assert_eq!(code(r#"{"choices":[{"index":-1}]}"#), "invalid_type");
-}
-
-#[test]
-fn the_first_text_is_that_of_the_lowest_index() {
-    let first = |body: &str| first_text(&Bytes::from(body.to_owned()));
-    assert_eq!(
-        first(r#"{"choices":[{"index":1,"message":{"content":"b"}},{"index":0,"message":{"content":"a"}}]}"#)
-            .as_deref(),
-        Some("a")
-    );
-    for none in [r#"{"choices":[]}"#, r#"{"choices":[{"message":{"content":" "}}]}"#, "{}", "x"] {
-        assert_eq!(first(none), None, "{none}");
-    }
-}
-
-#[test]
-fn the_verdict_is_set_or_takes_the_place_of_another() {
-    let decision = Decision { action: Action::Pass, norms: Vec::new(), trace: Vec::new() };
-    let known = Findings::Known { findings: Vec::new(), threshold: 0.5 };
-    let moderation = Moderation::new(&known, &decision, None);
-    let json = String::from_utf8(json::written(&moderation)).unwrap();
-    let with = |body: &str| {
-        with_moderation(Bytes::from(body.to_owned()), &moderation).map(|body| String::from_utf8(body.to_vec()).unwrap())
-    };
-    assert_eq!(with("{\"id\":1.0 }\n").unwrap(), format!("{{\"id\":1.0,\"moderation\":{json} }}\n"));
-    assert_eq!(with(r#"{"moderation": null, "id":1}"#).unwrap(), format!(r#"{{"moderation": {json}, "id":1}}"#));
-    assert_eq!(with("[]").unwrap_err().code(), "invalid_type");
 }

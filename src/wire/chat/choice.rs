@@ -70,7 +70,8 @@ impl Choice {
                 "index" if cursor.kind() != Kind::Null => {
                     index = cursor.skip(path)?.parse().map_err(|_| path.is_not("a whole number such as 0"))?;
                 }
-                "finish_reason" => finish = cursor.text().map(Into::into),
+                // Some servers write an empty one into every chunk.
+                "finish_reason" => finish = cursor.text().filter(|reason| !reason.is_empty()).map(Into::into),
                 "message" | "delta" if cursor.kind() != Kind::Null => said.read(cursor, path)?,
                 key => note(Surface::of_choice(key), cursor, path, &mut surfaces)?,
             }

@@ -8,32 +8,32 @@ use crate::wire::json::{self, Object, Path, says_something};
 use crate::wire::moderation::Moderation;
 use crate::wire::splice::{Change, Edits};
 
+use super::answer::name;
 use super::choice::{Choice, REASONING, Surface, choices};
 
 /// One `data:` payload of a stream, and what was read in it.
 #[derive(Debug, Clone)]
-pub struct Chunk {
+pub(in crate::wire) struct Chunk {
     data: Bytes,
     top: Object,
     choices: Vec<Choice>,
     deltas: Vec<Delta>,
     error: bool,
-    usage: bool,
 }
 
 /// What a chunk says of one choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delta {
+pub(in crate::wire) struct Delta {
     /// The choice's `index`.
-    pub index: u32,
+    pub(in crate::wire) index: u32,
     /// More of its text.
-    pub content: Option<String>,
+    pub(in crate::wire) content: Option<String>,
     /// Whether it has what could tell a text that is held back: reasoning, log probabilities, refusal, sound, annotations.
-    pub leaks: bool,
+    pub(in crate::wire) leaks: bool,
     /// Whether it has a part of a tool call.
-    pub tool_call: bool,
+    pub(in crate::wire) tool_call: bool,
     /// The `finish_reason`: the choice is over.
-    pub finish: Option<String>,
+    pub(in crate::wire) finish: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -55,55 +55,52 @@ impl Chunk {
     ///
     /// # Errors
     /// [`Error`] where it is no JSON object, or has a key twice in an object that is read.
-    pub fn read(data: &[u8]) -> Result<Self, Error> {
-        let (mut found, mut error, mut usage) = (Vec::new(), false, false);
+    pub(in crate::wire) fn read(data: &[u8]) -> Result<Self, Error> {
+        let (mut found, mut error) = (Vec::new(), false);
         let top = json::open(data)?.object(&Path::Root, |cursor, name, path| {
             match name {
                 "choices" => found = choices(cursor, path)?,
                 "error" => error |= cursor.skip(path)? != "null",
                 "object" => error |= cursor.text().is_some_and(|object| object == "error"), // vLLM's errors
-                "usage" => usage = cursor.skip(path)? != "null",
                 _ => {}
             }
             Ok(())
         })?;
         let deltas = found.iter().map(Delta::of).collect();
-        Ok(Self { data: Bytes::copy_from_slice(data), top, choices: found, deltas, error, usage })
+        Ok(Self { data: Bytes::copy_from_slice(data), top, choices: found, deltas, error })
     }
 
     /// What it says, choice by choice.
-    #[must_use]
-    pub fn deltas(&self) -> &[Delta] {
+    pub(in crate::wire) fn deltas(&self) -> &[Delta] {
         &self.deltas
     }
 
+    /// What it has beside texts and is not read, with the choice's `index`.
+    pub(in crate::wire) fn other_surfaces(&self) -> Vec<(u32, &'static str)> {
+        let named = |choice: &Choice| {
+            let index = choice.index;
+            choice.surfaces.clone().into_iter().filter_map(move |surface| Some((index, name(surface)?)))
+        };
+        self.choices.iter().flat_map(named).collect()
+    }
+
     /// Whether it reports an error in the midst of the stream.
-    #[must_use]
-    pub fn error(&self) -> bool {
+    pub(in crate::wire) fn error(&self) -> bool {
         self.error
     }
 
-    /// Whether it tells the usage.
-    #[must_use]
-    pub fn usage(&self) -> bool {
-        self.usage
-    }
-
     /// A chunk with this one's envelope and a text for one choice.
-    #[must_use]
-    pub fn with_text(&self, choice: u32, text: &str) -> Vec<u8> {
+    pub(in crate::wire) fn with_text(&self, choice: u32, text: &str) -> Vec<u8> {
         self.made(choice, Some(text), None)
     }
 
     /// A chunk with this one's envelope that ends one choice.
-    #[must_use]
-    pub fn finishing(&self, choice: u32, reason: &str) -> Vec<u8> {
+    pub(in crate::wire) fn finishing(&self, choice: u32, reason: &str) -> Vec<u8> {
         self.made(choice, None, Some(reason))
     }
 
     /// A chunk with this one's envelope, no choices, and the verdict in OpenAI's slot.
-    #[must_use]
-    pub fn moderation(&self, moderation: &Moderation) -> Vec<u8> {
+    pub(in crate::wire) fn moderation(&self, moderation: &Moderation) -> Vec<u8> {
         let mut changes = envelope(b"[]".to_vec());
         changes.push(("moderation", Change::Set(json::written(moderation))));
         self.edited(changes)
@@ -112,8 +109,7 @@ impl Chunk {
     /// The chunk without what could tell a text that is held back, and without the padding that fits its old length. `None`: nothing has to change.
     ///
     /// A refusal stays, since it is an answer of its own, and so do annotations, which name sources.
-    #[must_use]
-    pub fn without_leaks(&self) -> Option<Vec<u8>> {
+    pub(in crate::wire) fn without_leaks(&self) -> Option<Vec<u8>> {
         let mut edits = Edits::default();
         for choice in &self.choices {
             if choice.has(Surface::Logprobs) {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::wire::declined::Declined;
 use crate::wire::{json, sse};
 
 #[derive(Serialize)]
@@ -60,28 +61,21 @@ struct Tokens {
     total_tokens: u32,
 }
 
-/// A chat completion with one choice that says `text`. `created` is in seconds since 1970-01-01 UTC.
-#[must_use]
-pub fn declined(id: &str, created: i64, model: &str, text: &str, finish: &str) -> Bytes {
-    let said = Said::Message { role: "assistant", content: text, refusal: None, annotations: [] };
-    let choices = vec![Choice { index: 0, said, logprobs: None, finish_reason: Some(finish) }];
+/// A chat completion with one choice that says the text.
+pub(in crate::wire) fn declined(answer: &Declined<'_>) -> Bytes {
+    let said = Said::Message { role: "assistant", content: answer.text, refusal: None, annotations: [] };
+    let choices = vec![Choice { index: 0, said, logprobs: None, finish_reason: Some(answer.finish) }];
     let usage = Some(Usage::Spent(Tokens::default()));
-    json::written(&Completion { id, object: "chat.completion", created, model, choices, usage }).into()
+    let (id, created, model) = (id(answer), answer.created, answer.model);
+    json::written(&Completion { id: &id, object: "chat.completion", created, model, choices, usage }).into()
 }
 
 /// The same as a stream: an event each for the role, the text, the end, and the usage where it is asked for. `[DONE]` is the caller's.
-#[must_use]
-pub fn declined_stream(
-    id: &str,
-    created: i64,
-    model: &str,
-    text: &str,
-    finish: &str,
-    include_usage: bool,
-) -> Vec<Bytes> {
+pub(in crate::wire) fn declined_stream(answer: &Declined<'_>) -> Vec<Bytes> {
+    let (id, created, model) = (id(answer), answer.created, answer.model);
     let event = |choices: Vec<Choice<'_>>, usage: Usage| {
-        let usage = include_usage.then_some(usage);
-        let chunk = Completion { id, object: "chat.completion.chunk", created, model, choices, usage };
+        let usage = answer.include_usage.then_some(usage);
+        let chunk = Completion { id: &id, object: "chat.completion.chunk", created, model, choices, usage };
         sse::event(&json::written(&chunk))
     };
     let says = |delta: Delta<'_>, finish_reason: Option<&str>| {
@@ -89,13 +83,17 @@ pub fn declined_stream(
     };
     let mut events = vec![
         says(Delta { role: Some("assistant"), content: Some(""), refusal: Some(()) }, None),
-        says(Delta { content: Some(text), ..Delta::default() }, None),
-        says(Delta::default(), Some(finish)),
+        says(Delta { content: Some(answer.text), ..Delta::default() }, None),
+        says(Delta::default(), Some(answer.finish)),
     ];
-    if include_usage {
+    if answer.include_usage {
         events.push(event(Vec::new(), Usage::Spent(Tokens::default())));
     }
     events
+}
+
+fn id(answer: &Declined<'_>) -> String {
+    format!("chatcmpl-{}", answer.id)
 }
 
 #[cfg(test)]

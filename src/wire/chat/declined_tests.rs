@@ -3,9 +3,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::wire::chat::{Answer, Chunk};
 
+fn answer(text: &str, include_usage: bool) -> Declined<'_> {
+    Declined { id: "1", created: 7, model: "m", text, finish: "stop", include_usage, verdict: None }
+}
+
 #[test]
 fn a_declined_answer_is_a_whole_completion() {
-    let body = declined("chatcmpl-1", 7, "m", "再见 \"x\"", "stop");
+    let body = declined(&answer("再见 \"x\"", false));
     let expected = concat!(
         r#"{"id":"chatcmpl-1","object":"chat.completion","created":7,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"再见 \"x\"","#,
         r#""refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}"#
@@ -27,7 +31,7 @@ fn payloads(events: &[Bytes]) -> Vec<Value> {
 #[test]
 fn a_declined_stream_is_role_text_end_and_usage() {
     let chunk = |delta: Value, finish: Value| {
-        json!({"id": "c", "object": "chat.completion.chunk", "created": 7, "model": "m",
+        json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 7, "model": "m",
             "choices": [{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]})
     };
     let mut expected = vec![
@@ -35,7 +39,7 @@ fn a_declined_stream_is_role_text_end_and_usage() {
         chunk(json!({"content": "No."}), Value::Null),
         chunk(json!({}), "stop".into()),
     ];
-    assert_eq!(payloads(&declined_stream("c", 7, "m", "No.", "stop", false)), expected);
+    assert_eq!(payloads(&declined_stream(&answer("No.", false))), expected);
 
     for chunk in &mut expected {
         chunk["usage"] = Value::Null;
@@ -44,12 +48,12 @@ fn a_declined_stream_is_role_text_end_and_usage() {
     usage["choices"] = json!([]);
     usage["usage"] = json!({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0});
     expected.push(usage);
-    assert_eq!(payloads(&declined_stream("c", 7, "m", "No.", "stop", true)), expected);
+    assert_eq!(payloads(&declined_stream(&answer("No.", true))), expected);
 }
 
 #[test]
 fn the_events_read_as_chunks() {
-    for event in declined_stream("c", 7, "m", "No.", "stop", true) {
+    for event in declined_stream(&answer("No.", true)) {
         let data = event.strip_prefix(b"data: ".as_slice()).unwrap().trim_ascii_end();
         Chunk::read(data).unwrap();
     }

@@ -5,12 +5,9 @@ mod choice;
 mod chunk;
 mod conversation;
 mod declined;
-mod inbound;
 mod note;
-mod part;
 
-pub use answer::{Answer, Rewrite, first_text, with_moderation};
-pub use chunk::{Chunk, Delta};
-pub use declined::{declined, declined_stream};
-pub use inbound::{Inbound, ModerationMode};
-pub use note::NotePlace;
+pub(super) use answer::Answer;
+pub(super) use chunk::{Chunk, Delta};
+pub(super) use conversation::Conversation;
+pub(super) use declined::{declined, declined_stream};

@@ -16,9 +16,10 @@ import traceback
 from pathlib import Path
 
 import openai
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
-from model_server import CHOPSTICKS, CLOCK, PLAIN, SAFE_START, SCRIPT, ModelServer, completion
+from openai.types.responses import Response, ResponseStreamEvent
+from model_server import CHOPSTICKS, CLOCK, PLAIN, SAFE_START, SCRIPT, ModelServer, completion, response_body
 
 PATIENCE = 120  # seconds: the longest that anything here may take on a slow machine
 
@@ -229,6 +230,76 @@ def check_the_verdict_of_a_stream_comes_before_its_end():
     same(chunks[-1].choices, [], "the last chunk's choices")
     flagged = chunks[-1].model_dump()["moderation"]["output"]["results"][0]["categories"]
     same(flagged["culture/JP/chopsticks-upright"], True, "the norm")
+
+
+def shown(question=CLOCK, file="clock.jpg"):
+    """A question with a picture, as the Responses API has it."""
+    content = picture(question, file)[0]["content"]
+    return [{"role": "user", "content": [{"type": "input_text", "text": question}, {"type": "input_image", "detail": "auto", "image_url": content[1]["image_url"]["url"]}]}]
+
+
+def check_a_response_about_a_picture_is_repaired():
+    MODEL.take()
+    raw = GUARD.client.responses.with_raw_response.create(model="scripted", input=shown())
+    answer = raw.parse()
+    same((answer.output_text, answer.status, answer.usage.total_tokens), (SCRIPT[CLOCK][1], "completed", 33), "the response")
+    TypeAdapter(Response).validate_python(json.loads(raw.text))
+    same(raw.headers["comity-decision"], "rewrite", "the decision")
+    (_, _, taught), (_, _, repair) = MODEL.take()
+    within("Cultural note", json.loads(taught)["input"][0]["content"], "the first request has the note")
+    same(json.loads(taught)["input"][1:], shown(), "the input is kept")
+    same((json.loads(repair)["input"][-2]["content"], json.loads(repair)["store"]), (SCRIPT[CLOCK][0], False), "the second request has the draft, and stores nothing")
+
+
+def check_a_response_where_nothing_is_at_stake_keeps_its_bytes():
+    MODEL.take()
+    sent = b'{ "model":"scripted","x":1.50, "input":"%s" }' % PLAIN.encode()
+    status, headers, body = GUARD.raw("POST", "/v1/responses", sent)
+    same((status, headers["comity-decision"], body), (200, "pass", response_body(SCRIPT[PLAIN][0])), "the answer")
+    same([body for _, _, body in MODEL.take()], [sent], "what the model server got")
+
+
+def check_every_event_of_a_repaired_response_is_well_formed_and_says_the_same():
+    for asked, start, repaired in ((CHOPSTICKS, SAFE_START, SCRIPT[CHOPSTICKS][1]), (shown(), "", SCRIPT[CLOCK][1]), (PLAIN, "", SCRIPT[PLAIN][0])):
+        status, headers, body = GUARD.raw("POST", "/v1/responses", json.dumps({"model": "scripted", "stream": True, "input": asked}))
+        same((status, headers["content-type"].split(";")[0]), (200, "text/event-stream"), "the head")
+        said, copies = "", []
+        for number, event in enumerate(body.decode().removesuffix("\n\n").split("\n\n")):
+            name, data = event.split("\n")
+            event = TypeAdapter(ResponseStreamEvent).validate_python(json.loads(data.removeprefix("data: ")))
+            same((event.type, event.sequence_number), (name.removeprefix("event: "), number), "the event's name and number")
+            if event.type == "response.output_text.delta":
+                said += event.delta
+            copies += [event.text] if event.type == "response.output_text.done" else []
+            copies += [event.part.text] if event.type == "response.content_part.done" else []
+            copies += [event.item.content[0].text] if event.type == "response.output_item.done" else []
+            copies += [event.response.output_text] if event.type == "response.completed" else []
+        assert said.startswith(start), f"what holds is shown: {said!r}"
+        within(repaired, said, "the answer")
+        same(copies, [said] * 4, "what the other events say")
+
+
+def check_the_stream_helper_for_responses_gets_the_repaired_text():
+    for asked, repaired in ((shown(), SCRIPT[CLOCK][1]), (CHOPSTICKS, SCRIPT[CHOPSTICKS][1])):
+        with GUARD.client.responses.stream(model="scripted", input=asked) as stream:
+            said = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
+            final = stream.get_final_response()
+        within(repaired, said, "the deltas")
+        same(final.output_text, said, "the final response")
+
+
+def check_a_repaired_response_is_parsed():
+    answer = GUARD.client.responses.parse(model="scripted", input=shown(), text_format=Advice)
+    same(answer.output_parsed, Advice(advice=SCRIPT[CLOCK][1]), "the parsed answer")
+
+
+def check_the_verdict_of_a_response_has_the_api_form():
+    asks = {"extra_headers": {"comity-verdict": "include"}}
+    answer = GUARD.client.responses.create(model="scripted", input=shown(), **asks)
+    *_, last = GUARD.client.responses.create(model="scripted", input=shown(), stream=True, **asks)
+    for moderation in (answer.model_dump()["moderation"], last.response.model_dump()["moderation"]):
+        for side in ("input", "output"):
+            same((moderation[side]["type"], moderation[side]["categories"]["culture/CN/clock-as-gift"]), ("moderation_result", True), f"{side}: the norm")
 
 
 def check_a_country_can_be_named():

@@ -36,11 +36,12 @@ def text_of(message):
 
 def answer(asked):
     """The script's answer: a model asked for JSON wraps it into an object."""
-    messages = asked["messages"]
+    messages = asked.get("messages", asked.get("input"))
+    messages = [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
     question = next(question for question in SCRIPT if any(question in text_of(message) for message in messages))
     repairs = len(messages) > 1 and messages[-2]["role"] == "assistant"
     text = SCRIPT[question][1 if repairs else 0]
-    return json.dumps({"advice": text}) if "response_format" in asked else text
+    return json.dumps({"advice": text}) if "response_format" in asked or "text" in asked else text
 
 
 def completion(text):
@@ -67,6 +68,49 @@ def events(text, usage):
     yield b"data: [DONE]\n\n"
 
 
+def message(text, status="completed"):
+    content = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}] if status == "completed" else []
+    return {"id": "msg_1", "type": "message", "status": status, "role": "assistant", "content": content}
+
+
+def response(text, status="completed"):
+    """A response; until it is completed it has no output."""
+    done = status == "completed"
+    usage = {"input_tokens": 11, "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0}, "output_tokens": 22, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 33}
+    return {
+        "id": "resp_1", "object": "response", "created_at": 1767225600.0, "status": status, "error": None, "incomplete_details": None, "instructions": None,
+        "model": "scripted", "output": [message(text)] if done else [], "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "temperature": 1.0,
+        "top_p": 1.0, "metadata": {}, "usage": usage if done else None,
+    }
+
+
+def response_body(text):
+    return json.dumps(response(text), indent=1).encode() + b"\n"
+
+
+def response_events(text):
+    number = 0
+
+    def event(kind, **more):
+        nonlocal number
+        written = json.dumps({"type": kind, "sequence_number": number, **more})
+        number += 1
+        return f"event: {kind}\ndata: {written}\n\n".encode()
+
+    place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    part = {"type": "output_text", "annotations": [], "logprobs": []}
+    yield event("response.created", response=response(text, "in_progress"))
+    yield event("response.in_progress", response=response(text, "in_progress"))
+    yield event("response.output_item.added", output_index=0, item=message(text, "in_progress"))
+    yield event("response.content_part.added", **place, part={**part, "text": ""})
+    for at in range(0, len(text), 7):
+        yield event("response.output_text.delta", **place, delta=text[at : at + 7], logprobs=[], obfuscation="xyz")
+    yield event("response.output_text.done", **place, text=text, logprobs=[])
+    yield event("response.content_part.done", **place, part={**part, "text": text})
+    yield event("response.output_item.done", output_index=0, item=message(text))
+    yield event("response.completed", response=response(text))
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
@@ -86,15 +130,16 @@ class Handler(BaseHTTPRequestHandler):
         if asked["model"] == "overworked":
             error = {"message": "Slow down.", "type": "requests", "param": None, "code": "rate_limit_exceeded"}
             return self.whole(429, json.dumps({"error": error}).encode())
-        text = answer(asked)
+        text, responses = answer(asked), self.path.endswith("/responses")
         if not asked.get("stream"):
-            return self.whole(200, completion(text))
+            return self.whole(200, response_body(text) if responses else completion(text))
         self.send_response(200)
         self.send_header("content-type", "text/event-stream; charset=utf-8")
         self.send_header("x-request-id", "req-scripted")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        for event in events(text, (asked.get("stream_options") or {}).get("include_usage")):
+        usage = (asked.get("stream_options") or {}).get("include_usage")
+        for event in response_events(text) if responses else events(text, usage):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")

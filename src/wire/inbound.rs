@@ -1,12 +1,22 @@
-//! A chat request as it came.
+//! A request that is guarded, as it came.
 
 use bytes::Bytes;
 
 use crate::domain::{Country, Hint, Turn};
-use crate::wire::Error;
-use crate::wire::json::{self, Cursor, Kind, Object, Path};
 
-use super::conversation::Conversation;
+use super::Error;
+use super::chat::Conversation;
+use super::json::{self, Cursor, Kind, Object, Path};
+use super::responses::Input;
+
+/// The APIs whose requests are guarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    /// Chat completions: `messages` in, `choices` out.
+    Chat,
+    /// Responses: `input` in, `output` out.
+    Responses,
+}
 
 /// What the request's `moderation` object asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,16 +27,23 @@ pub enum ModerationMode {
     Include,
 }
 
-/// A chat request as it came, and what was read in it.
+/// A request as it came, and what was read in it.
 #[derive(Debug)]
 pub struct Inbound {
     body: Bytes,
     pub(super) top: Object,
-    pub(super) conversation: Conversation,
+    pub(super) form: Form,
     fields: Fields,
 }
 
-/// What is read beside the messages.
+/// Where what is said stands.
+#[derive(Debug)]
+pub(super) enum Form {
+    Chat(Conversation),
+    Responses(Input),
+}
+
+/// What is read beside the conversation. Both APIs have the same names for it.
 #[derive(Debug, Default)]
 struct Fields {
     hint: Hint,
@@ -42,9 +59,16 @@ impl Inbound {
     /// Reads a request. Keys that are not known here may have any value.
     ///
     /// # Errors
-    /// [`Error`] where the body is no JSON object, is nested too deeply, has a key twice in an object that is read, has no `messages`, or has a value of a wrong
-    /// type where that would leave something unread.
-    pub fn read(body: Bytes) -> Result<Self, Error> {
+    /// [`Error`] where the body is no JSON object, is nested too deeply, has a key twice in an object that is read, has no `messages` (chat completions), or has a
+    /// value of a wrong type where that would leave something unread.
+    pub fn read(api: Api, body: Bytes) -> Result<Self, Error> {
+        match api {
+            Api::Chat => Self::read_chat(body),
+            Api::Responses => Self::read_responses(body),
+        }
+    }
+
+    fn read_chat(body: Bytes) -> Result<Self, Error> {
         let (mut fields, mut conversation) = (Fields::default(), None);
         let top = json::open(&body)?.object(&Path::Root, |cursor, name, path| {
             if name == "messages" {
@@ -54,7 +78,31 @@ impl Inbound {
             fields.read(cursor, name, path)
         })?;
         let conversation = conversation.ok_or(Error::MissingMessages)?;
-        Ok(Self { body, top, conversation, fields })
+        Ok(Self { body, top, form: Form::Chat(conversation), fields })
+    }
+
+    fn read_responses(body: Bytes) -> Result<Self, Error> {
+        let (mut fields, mut input) = (Fields::default(), Input::default());
+        let top = json::open(&body)?.object(&Path::Root, |cursor, name, path| {
+            match name {
+                // The user's place stands in the tool for searching.
+                "tools" if cursor.kind() == Kind::Array => {
+                    cursor.array(path, |cursor, path| fields.location(cursor, path)).map(drop)
+                }
+                key if Input::KEYS.contains(&key) => input.read(&body, cursor, key, path),
+                key => fields.read(cursor, key, path),
+            }
+        })?;
+        Ok(Self { body, top, form: Form::Responses(input), fields })
+    }
+
+    /// The API that it is a request of.
+    #[must_use]
+    pub fn api(&self) -> Api {
+        match &self.form {
+            Form::Chat(_) => Api::Chat,
+            Form::Responses(_) => Api::Responses,
+        }
     }
 
     /// The body, byte for byte.
@@ -66,10 +114,22 @@ impl Inbound {
     /// The conversation.
     #[must_use]
     pub fn turn(&self) -> &Turn {
-        &self.conversation.turn
+        match &self.form {
+            Form::Chat(conversation) => &conversation.turn,
+            Form::Responses(input) => &input.turn,
+        }
     }
 
-    /// What the body says about its culture outside the conversation: `metadata.country` and `web_search_options.user_location`.
+    /// What belongs to the conversation, or to its answer, and cannot be seen here, each with why: a history that the model server keeps, an answer that is fetched later.
+    #[must_use]
+    pub fn unseen(&self) -> &[(&'static str, &'static str)] {
+        match &self.form {
+            Form::Chat(_) => &[],
+            Form::Responses(input) => &input.unseen,
+        }
+    }
+
+    /// What the body says about its culture outside the conversation: `metadata.country`, and the user's place as a tool for searching has it.
     #[must_use]
     pub fn hint(&self) -> Hint {
         self.fields.hint.clone()
@@ -128,19 +188,20 @@ impl Fields {
                     Ok(())
                 })?;
             }
-            "web_search_options" => {
-                let way = ["user_location", "approximate", "country"];
-                objects(cursor, path, &way, &mut |cursor, name, path| {
-                    if name == "country" {
-                        self.hint.user_location = country(cursor, path, &mut self.notes);
-                    }
-                    Ok(())
-                })?;
-            }
+            "web_search_options" => self.location(cursor, path)?,
             "moderation" => self.moderation = moderation(cursor, path)?,
             _ => {}
         }
         Ok(())
+    }
+
+    fn location(&mut self, cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<(), Error> {
+        objects(cursor, path, &["user_location", "approximate", "country"], &mut |cursor, name, path| {
+            if name == "country" {
+                self.hint.user_location = country(cursor, path, &mut self.notes).or(self.hint.user_location.take());
+            }
+            Ok(())
+        })
     }
 }
 

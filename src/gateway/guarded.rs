@@ -1,4 +1,4 @@
-//! A chat completion, from bytes to bytes.
+//! A guarded request, from bytes to bytes.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 
 use crate::domain::{Action, Ended, Mode, Outcome};
 use crate::policy;
-use crate::wire::chat::{Inbound, ModerationMode, declined, declined_stream};
+use crate::wire::{Api, Declined, Inbound, ModerationMode};
 
 use super::answer;
 use super::app::App;
@@ -19,20 +19,21 @@ use super::judging::Understood;
 use super::outgoing::Outgoing;
 use super::shadow;
 
-/// One chat request in the traffic: read, understood, decided, taught, sent on, its answer watched over.
-pub(super) async fn chat(
+/// One request in the traffic: read, understood, decided, taught, sent on, its answer watched over.
+pub(super) async fn guarded(
     app: &Arc<App>,
+    api: Api,
     parts: request::Parts,
     body: Incoming,
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
     if app.settings.mode == Mode::Shadow {
-        return shadow::beside(app, parts, body, exchange).await;
+        return shadow::beside(app, api, parts, body, exchange).await;
     }
     let limits = &app.settings.limits;
     let came = body::read(body, limits.body, limits.body_patience).await?;
     let plain = body::decoded(came.clone(), &parts.headers, limits.body)?;
-    let inbound = Arc::new(Inbound::read(plain)?); // what Comity does not know stays as it came
+    let inbound = Arc::new(Inbound::read(api, plain)?); // what Comity does not know stays as it came
     exchange.asked(inbound.model(), inbound.stream());
     let (hint, wrong) = hint(app, &inbound, &parts.headers);
     if inbound.moderation() == Some(ModerationMode::Score) {
@@ -67,17 +68,22 @@ fn decline(
     let declined_for = understood.decision.norms.iter().filter(|ruling| ruling.action == Action::Decline);
     let norms: Vec<_> = declined_for.map(|ruling| Arc::clone(&ruling.norm)).collect();
     let text = understood.policies.set.refusal(&norms, understood.context.reply_language());
-    let (id, finish) = (format!("chatcmpl-{}", exchange.id()), app.settings.finish_reason.as_str());
-    let model = inbound.model().unwrap_or_default();
-    let created = created();
     exchange.outcome(Outcome::Declined);
     exchange.texts("", &text);
     let verdict = wants_verdict.then(|| answer::moderation(understood, None));
+    let declined = Declined {
+        id: &exchange.id(),
+        created: created(),
+        model: inbound.model().unwrap_or_default(),
+        text: &text,
+        finish: &app.settings.finish_reason,
+        include_usage: inbound.include_usage(),
+        verdict: verdict.as_ref(),
+    };
     let (kind, bytes) = if inbound.stream() {
-        let events = declined_stream(&id, created, model, &text, finish, inbound.include_usage());
-        ("text/event-stream", answer::verdict_events(events, verdict.as_ref()))
+        ("text/event-stream", declined.stream(inbound.api()))
     } else {
-        ("application/json", answer::with_verdict(declined(&id, created, model, &text, finish), verdict.as_ref()))
+        ("application/json", declined.whole(inbound.api()))
     };
     let mut response = Response::new(full(bytes));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -2,12 +2,11 @@
 
 use bytes::Bytes;
 
+use super::Error;
+use super::content::BREAKPOINTS;
+use super::json::{Cursor, Kind, Path};
+use super::picture::picture;
 use crate::domain::{Part, Picture, UnreadPicture};
-use crate::wire::Error;
-use crate::wire::json::{Cursor, Kind, Path};
-use crate::wire::picture::picture;
-
-use super::conversation::BREAKPOINTS;
 
 /// What a part's object says.
 #[derive(Default)]
@@ -74,7 +73,9 @@ impl Fields {
         match kind.as_deref() {
             Some("text" | "input_text" | "output_text") => said.unwrap_or_else(|| Part::Other("text".to_owned())),
             Some("refusal") => refusal.map_or_else(|| Part::Other("refusal".to_owned()), Part::Text),
-            Some("image_url" | "input_image" | "image") => Part::Picture(picture.unwrap_or(Picture::Unread(unread))),
+            Some("image_url" | "input_image" | "image" | "computer_screenshot") => {
+                Part::Picture(picture.unwrap_or(Picture::Unread(unread)))
+            }
             Some(other) => Part::Other(other.chars().take(40).collect()),
             None => picture
                 .map(Part::Picture)

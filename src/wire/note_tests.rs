@@ -1,12 +1,14 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::{Message, Role};
+use crate::wire::Api;
 use crate::wire::json::tests::{blank, literal, value};
 
 const NOTE: &str = "Say \"clock\" politely.\n再见";
 
 fn read(body: &str) -> Inbound {
-    Inbound::read(Bytes::from(body.to_owned())).unwrap()
+    Inbound::read(Api::Chat, Bytes::from(body.to_owned())).unwrap()
 }
 
 fn text(bytes: &Bytes) -> String {
@@ -171,11 +173,11 @@ proptest! {
         let educated = inbound.educated(&note, place);
         prop_assert!(is_spliced(body.as_bytes(), &educated), "{}", text(&educated));
         prop_assert_eq!(&educated, &inbound.educated(&note, place));
-        let taught = Inbound::read(educated).unwrap();
+        let taught = Inbound::read(Api::Chat, educated).unwrap();
         let said: String = taught.turn().messages.iter().map(Message::text).collect();
         prop_assert!(said.contains(&note));
 
-        let repair = Inbound::read(inbound.repair(&note, place, "draft", "ask")).unwrap();
+        let repair = Inbound::read(Api::Chat, inbound.repair(&note, place, "draft", "ask")).unwrap();
         let last: Vec<String> = repair.turn().messages.iter().rev().take(2).map(Message::text).collect();
         prop_assert_eq!(last, ["ask", "draft"]);
         prop_assert_eq!(repair.turn().messages.len(), taught.turn().messages.len() + 2);

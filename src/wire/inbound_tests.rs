@@ -2,14 +2,14 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{Message, Part, Picture, Role, UnreadPicture};
-use crate::wire::chat::{Answer, Chunk, NotePlace};
+use crate::wire::{Answer, Event, NotePlace};
 
 fn read(body: &str) -> Inbound {
-    Inbound::read(Bytes::from(body.to_owned())).unwrap()
+    Inbound::read(Api::Chat, Bytes::from(body.to_owned())).unwrap()
 }
 
 fn refused(body: &str) -> (&'static str, Option<String>) {
-    let error = Inbound::read(Bytes::from(body.to_owned())).unwrap_err();
+    let error = Inbound::read(Api::Chat, Bytes::from(body.to_owned())).unwrap_err();
     (error.code(), error.param().map(str::to_owned))
 }
 
@@ -141,7 +141,7 @@ fn a_megabyte_of_picture_is_shared_with_the_body() {
         r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{}"}}}}]}}]}}"#,
         "A".repeat(1 << 20)
     ));
-    let inbound = Inbound::read(body.clone()).unwrap();
+    let inbound = Inbound::read(Api::Chat, body.clone()).unwrap();
     let Some((0, Picture::Inline(payload))) = inbound.turn().pictures().next() else { panic!("no picture") };
     assert_eq!(payload.len(), 1 << 20);
     assert!(body.as_ptr_range().contains(&payload.as_ptr()));
@@ -192,32 +192,44 @@ fn a_key_that_is_there_twice_is_refused_where_it_is_read() {
     assert_eq!(read(r#"{"messages":[],"vendor":{"a":1,"a":2}}"#).turn().messages.len(), 0);
 }
 
+const CHAT: &[u8] = br#"{"messages":[{"role":"user","content":[{"type":"text","text":"a\u0041"},{"image_url":{"url":"data:;base64,QQ"}}]}],
+    "choices":[{"index":0,"message":{"content":"a","audio":null},"delta":{"content":"b"},"logprobs":{}}],"n":1}"#;
+const RESPONSES: &[u8] = br#"{"instructions":"b","input":[{"role":"user","content":[{"type":"input_text","text":"a\u0041"},{"type":"input_image","image_url":"data:;base64,QQ"}]},
+    {"type":"function_call_output","output":"x"}],"output":[{"type":"message","content":[{"type":"output_text","text":"a","logprobs":[1]}]},{"type":"reasoning","summary":[1]}],
+    "type":"response.output_text.done","text":"a","output_index":0,"content_index":0,"sequence_number":3,"obfuscation":"x","item":{"type":"message"}}"#;
+
 proptest! {
     #[test]
     fn damaged_bodies_are_read_or_refused_and_what_is_read_stays_json(
         damage in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(br#"{}[]",:\\tu0 n"#.to_vec()), any::<bool>()), 1..4),
+        responses in any::<bool>(),
     ) {
-        let mut bytes = br#"{"messages":[{"role":"user","content":[{"type":"text","text":"a\u0041"},{"image_url":{"url":"data:;base64,QQ"}}]}],
-            "choices":[{"index":0,"message":{"content":"a","audio":null},"delta":{"content":"b"},"logprobs":{}}],"n":1}"#.to_vec();
+        let (api, mut bytes) = if responses { (Api::Responses, RESPONSES.to_vec()) } else { (Api::Chat, CHAT.to_vec()) };
         for (at, byte, insert) in damage {
             let at = at.index(bytes.len());
             if insert { bytes.insert(at, byte) } else { bytes[at] = byte }
         }
         let is_json = |bytes: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+        let is_event = |bytes: &Bytes| {
+            let mut decoder = crate::wire::sse::Decoder::new(1 << 16);
+            decoder.push(bytes);
+            is_json(&decoder.next().unwrap().unwrap().data.unwrap())
+        };
         let body = Bytes::from(bytes);
-        if let Ok(inbound) = Inbound::read(body.clone()) {
+        let shown = std::collections::BTreeMap::from([(0, "new".to_owned())]);
+        if let Ok(inbound) = Inbound::read(api, body.clone()) {
             for place in [NotePlace::BeforeUser, NotePlace::InUser] {
                 prop_assert!(is_json(&inbound.educated("note", place)));
                 prop_assert!(is_json(&inbound.repair("note", place, "draft", "ask")));
             }
         }
-        if let Ok(answer) = Answer::read(body.clone()) {
-            let rewrite = crate::wire::chat::Rewrite { choice: 0, text: "new".into(), finish: Some("stop".into()) };
-            prop_assert!(is_json(&answer.rewritten(&[rewrite])));
+        if let Ok(answer) = Answer::read(api, body.clone()) {
+            prop_assert!(is_json(&answer.rewritten(&shown, "stop")));
         }
-        if let Ok(chunk) = Chunk::read(&body) {
-            prop_assert!(is_json(&chunk.with_text(0, "new")));
-            prop_assert!(chunk.without_leaks().is_none_or(|clean| is_json(&clean)));
+        if let Ok(event) = Event::read(api, &body) {
+            prop_assert!(is_event(&event.with_text(0, None, "new")));
+            prop_assert!(event.without_leaks().unwrap().is_none_or(|(clean, _)| is_event(&clean)));
+            prop_assert!(event.edited(&shown, Some(7), None).is_none_or(|edited| is_event(&edited)));
         }
     }
 }

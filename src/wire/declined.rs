@@ -1,0 +1,67 @@
+//! An answer that Comity gives in the model's place, whatever the API.
+
+use bytes::{Bytes, BytesMut};
+
+use super::chat::{self, Chunk};
+use super::inbound::Api;
+use super::moderation::Moderation;
+use super::{responses, sse};
+
+/// A polite refusal.
+#[derive(Debug, Clone, Copy)]
+pub struct Declined<'a> {
+    /// What is unique about it; the API's prefix comes before it.
+    pub id: &'a str,
+    /// When it was made, in seconds since 1970-01-01 UTC.
+    pub created: i64,
+    /// The model that was asked for.
+    pub model: &'a str,
+    /// What it says.
+    pub text: &'a str,
+    /// The `finish_reason` of a chat completion.
+    pub finish: &'a str,
+    /// Whether a stream of chunks is to end with its usage.
+    pub include_usage: bool,
+    /// The verdict, where it is wanted.
+    pub verdict: Option<&'a Moderation>,
+}
+
+impl Declined<'_> {
+    /// As a whole answer.
+    #[must_use]
+    pub fn whole(&self, api: Api) -> Bytes {
+        let bytes = match api {
+            Api::Chat => chat::declined(self),
+            Api::Responses => responses::declined(self),
+        };
+        match self.verdict {
+            Some(verdict) => api.with_moderation(bytes.clone(), verdict).unwrap_or(bytes),
+            None => bytes,
+        }
+    }
+
+    /// As a stream of events, to its end.
+    #[must_use]
+    pub fn stream(&self, api: Api) -> Bytes {
+        match api {
+            Api::Chat => self.chunks(),
+            Api::Responses => responses::declined_stream(self),
+        }
+    }
+
+    fn chunks(&self) -> Bytes {
+        let mut all = BytesMut::new();
+        let events = chat::declined_stream(self);
+        let first = events
+            .first()
+            .and_then(|event| Chunk::read(event.strip_prefix(b"data: ".as_slice())?.trim_ascii_end()).ok());
+        for event in events {
+            all.extend_from_slice(&event);
+        }
+        if let (Some(envelope), Some(verdict)) = (first, self.verdict) {
+            all.extend_from_slice(&sse::event(&envelope.moderation(verdict)));
+        }
+        all.extend_from_slice(&sse::DONE);
+        all.freeze()
+    }
+}
