@@ -108,7 +108,7 @@ pub(super) fn forget_bytes(headers: &mut HeaderMap) {
     for name in [header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::ETAG, header::TRANSFER_ENCODING] {
         headers.remove(name);
     }
-    for name in ["digest", "content-md5", "content-digest", "repr-digest"] {
+    for name in ["digest", "content-md5", "content-digest", "repr-digest", "trailer"] {
         headers.remove(name);
     }
 }

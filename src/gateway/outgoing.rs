@@ -36,7 +36,10 @@ impl Outgoing {
     pub(super) async fn repaired(&self, app: &App, draft: &str, ask: &str) -> Option<String> {
         let note = self.note.as_deref().unwrap_or_default();
         let body = self.inbound.repair(note, app.settings.note_place, draft, ask);
-        let response = self.post(app, body, self.changed()).await.ok()?;
+        let mut headers = self.changed();
+        // It is another request: under the same key a server may give the draft again.
+        headers.remove("idempotency-key");
+        let response = self.post(app, body, headers).await.ok()?;
         if !response.status().is_success() {
             return None;
         }

@@ -32,7 +32,8 @@ fn plain(path: &str) -> String {
         match segment {
             "" | "." => {}
             ".." => drop(segments.pop()),
-            _ => segments.push(segment.to_ascii_lowercase()),
+            // What stands behind a semicolon is a parameter to some servers.
+            _ => segments.push(segment.split(';').next().unwrap_or_default().to_ascii_lowercase()),
         }
     }
     segments.iter().flat_map(|segment| ["/", segment]).collect()
@@ -103,6 +104,7 @@ mod tests {
             "/v1/./chat/x/../completions",
             "/V1/Chat/Completions",
             "/v1/chat%2Fcompletions",
+            "/v1/chat;v=1/completions;x=1",
             "/openai/deployments/m/chat/completions",
         ] {
             assert_eq!(route(&Method::POST, path), Route::Guarded(Api::Chat), "{path}");

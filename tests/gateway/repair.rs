@@ -59,6 +59,16 @@ async fn a_breach_is_repaired_and_everything_else_stays() {
 }
 
 #[tokio::test]
+async fn a_repair_is_another_request_to_a_server_that_knows_requests_by_their_key() {
+    let replies = vec![Reply::json(completion(&draft())), Reply::json(completion("Tea."))];
+    let gateway = Gateway::start(Setup::default(), replies).await;
+    gateway.client.chat_with(&[("idempotency-key", "k-1")], ask("mendword?")).await;
+    let got = gateway.upstream.got();
+    assert_eq!((got[0].header("idempotency-key"), got[1].header("idempotency-key")), (Some("k-1"), None));
+    gateway.finish_one().await;
+}
+
+#[tokio::test]
 async fn an_answer_that_holds_is_shown_as_it_came() {
     let said = completion("Take tea along. Have fun there.");
     let (answer, got, record) = mended(Setup::default(), vec![Reply::json(said.clone())]).await;

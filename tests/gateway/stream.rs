@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use comity::domain::{Ended, Outcome, Record};
+use comity::domain::{Ended, Outcome, Record, Scan};
 use http::Method;
 
 use crate::support::Gate;
@@ -43,6 +43,32 @@ async fn mended(setup: Setup, replies: Vec<Reply>) -> (Answer, Record) {
 
 fn repair(text: &str) -> Reply {
     Reply::json(completion(text))
+}
+
+#[tokio::test]
+async fn an_empty_finish_reason_ends_nothing() {
+    let draft = draft().map(|text| delta(0, &text).replace("\"finish_reason\":null", "\"finish_reason\":\"\""));
+    let whole = [vec![role(0)], draft.to_vec(), vec![finish(0), DONE.to_owned()]].concat();
+    for guard in ["sentence", "hold"] {
+        let (answer, record) =
+            mended(floor(guard), vec![Reply::events(whole.clone()), repair("Take tea along. Bye.")]).await;
+        let text = answer.said().text().to_owned();
+        assert!(text.starts_with("Take tea along.") && text.ends_with("Bye.") && !text.contains(FAUX_PAS), "{text}");
+        assert_eq!(record.answer.unwrap().outcome, Outcome::Repaired, "{guard}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_stream_has_beside_its_text_is_recorded() {
+    let call =
+        chunk(r#"{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]},"finish_reason":null}"#);
+    let thought = chunk(r#"{"index":0,"delta":{"reasoning_content":"hm"},"finish_reason":null}"#);
+    let whole = [role(0), thought, call, delta(0, "Take tea along."), finish(0), DONE.to_owned()];
+    let (_, record) = mended(floor("sentence"), vec![Reply::events(whole)]).await;
+    let reasons: Vec<_> = record.coverage.iter().map(|one| (one.part.as_str(), &one.scan)).collect();
+    for (part, why) in [("answer[0]: tool_calls", "not-read"), ("answer[0]: reasoning", "removed-with-the-draft")] {
+        assert!(reasons.contains(&(part, &Scan::Unscanned(why.to_owned()))), "{reasons:?}");
+    }
 }
 
 #[tokio::test]
