@@ -12,7 +12,7 @@ PLAIN = "How do I fold a fitted sheet?"
 # The careless answers are such as the shipped answer model finds with room to spare; how many it finds at all is measured elsewhere.
 SCRIPT = {
     CLOCK: (
-        "Wrap the clock in red paper and give it to the grandparents.",
+        "Pick the largest clock, wrap it in red paper and hand it to the grandparents when you arrive.",
         "I would bring something else: in many Chinese families a clock is not given, because the words for it sound like attending someone's "
         "last rites. A small silver bracelet or baby clothes suit a hundred-day feast.",
     ),
