@@ -30,6 +30,14 @@ pub enum Error {
         /// The path of the key.
         param: String,
     },
+    /// A key that is spelt as some servers take it for another one.
+    #[error("The key `{param}` is `{known}` to some model servers and nothing to others. Spell it as the API does.")]
+    AmbiguousKey {
+        /// The path of the key.
+        param: String,
+        /// The key that it may be taken for.
+        known: &'static str,
+    },
     /// A chat request without `messages`.
     #[error("The request has no `messages`. Send an array of messages, each an object with `role` and `content`.")]
     MissingMessages,
@@ -58,6 +66,7 @@ impl Error {
             Self::InvalidJson { .. } => "invalid_json",
             Self::TooDeep { .. } => "too_deep",
             Self::DuplicateKey { .. } => "duplicate_key",
+            Self::AmbiguousKey { .. } => "ambiguous_key",
             Self::MissingMessages => "missing_messages",
             Self::MissingChoices => "missing_choices",
             Self::MissingOutput => "missing_output",
@@ -71,7 +80,7 @@ impl Error {
         match self {
             Self::NotUtf8 { .. } | Self::InvalidJson { .. } => None,
             Self::TooDeep { param } | Self::InvalidType { param, .. } => param.as_deref(),
-            Self::DuplicateKey { param } => Some(param),
+            Self::DuplicateKey { param } | Self::AmbiguousKey { param, .. } => Some(param),
             Self::MissingMessages => Some("messages"),
             Self::MissingChoices => Some("choices"),
             Self::MissingOutput => Some("output"),

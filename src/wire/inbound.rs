@@ -71,6 +71,7 @@ impl Inbound {
     fn read_chat(body: Bytes) -> Result<Self, Error> {
         let (mut fields, mut conversation) = (Fields::default(), None);
         let top = json::open(&body)?.object(&Path::Root, |cursor, name, path| {
+            json::spelt(name, &["messages"], path)?;
             if name == "messages" {
                 conversation = Some(Conversation::read(&body, cursor, path)?);
                 return Ok(());
@@ -84,6 +85,7 @@ impl Inbound {
     fn read_responses(body: Bytes) -> Result<Self, Error> {
         let (mut fields, mut input) = (Fields::default(), Input::default());
         let top = json::open(&body)?.object(&Path::Root, |cursor, name, path| {
+            json::spelt(name, &Input::KEYS, path)?;
             match name {
                 // The user's place stands in the tool for searching.
                 "tools" if cursor.kind() == Kind::Array => {

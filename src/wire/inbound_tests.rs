@@ -192,6 +192,29 @@ fn a_key_that_is_there_twice_is_refused_where_it_is_read() {
     assert_eq!(read(r#"{"messages":[],"vendor":{"a":1,"a":2}}"#).turn().messages.len(), 0);
 }
 
+#[test]
+fn a_key_that_some_servers_take_for_another_is_refused() {
+    for (body, param) in [
+        (r#"{"messages":[],"Messages":[]}"#, "Messages"),
+        (r#"{"MESSAGES":[]}"#, "MESSAGES"),
+        ("{\"messages\":[],\"me\u{17f}sages\":[]}", "me\u{17f}sages"),
+        (r#"{"messages":[{"role":"user","content":"a","Content":"b"}]}"#, "messages[0].Content"),
+        (
+            r#"{"messages":[{"role":"user","content":[{"type":"text","text":"a","Text":"b"}]}]}"#,
+            "messages[0].content[0].Text",
+        ),
+    ] {
+        assert_eq!(refused(body), ("ambiguous_key", Some(param.to_owned())), "{body}");
+    }
+    for body in
+        [r#"{"input":"a","Input":"b"}"#, r#"{"Instructions":"b"}"#, r#"{"input":[{"Role":"user","content":"a"}]}"#]
+    {
+        let error = Inbound::read(Api::Responses, Bytes::from(body.to_owned())).unwrap_err();
+        assert_eq!(error.code(), "ambiguous_key", "{body}");
+    }
+    read(r#"{"messages":[{"role":"user","content":"a","NAME":1}],"metadata":{"A":"1","a":"2"},"Model":"x"}"#);
+}
+
 const CHAT: &[u8] = br#"{"messages":[{"role":"user","content":[{"type":"text","text":"a\u0041"},{"image_url":{"url":"data:;base64,QQ"}}]}],
     "choices":[{"index":0,"message":{"content":"a","audio":null},"delta":{"content":"b"},"logprobs":{}}],"n":1}"#;
 const RESPONSES: &[u8] = br#"{"instructions":"b","input":[{"role":"user","content":[{"type":"input_text","text":"a\u0041"},{"type":"input_image","image_url":"data:;base64,QQ"}]},

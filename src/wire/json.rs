@@ -299,6 +299,25 @@ impl Object {
     }
 }
 
+/// Refuses a key that is one of `known` but for the case of its letters: servers in Go read it as that key, others do not, and each would see another conversation.
+pub(super) fn spelt(name: &str, known: &[&'static str], path: &Path<'_>) -> Result<(), Error> {
+    let folded =
+        |key: &&&'static str| **key != name && key.len() <= name.len() && key.chars().eq(name.chars().map(fold));
+    match known.iter().find(folded) {
+        Some(known) => Err(Error::AmbiguousKey { param: path.to_string(), known }),
+        None => Ok(()),
+    }
+}
+
+/// The lower-case letter that a letter is folded to where case does not count: two letters beyond ASCII are among those that fold to ASCII.
+fn fold(letter: char) -> char {
+    match letter {
+        '\u{17f}' => 's',  // long s
+        '\u{212a}' => 'k', // the sign of kelvins
+        letter => letter.to_ascii_lowercase(),
+    }
+}
+
 /// Whether a value carries anything: neither null nor empty.
 pub(super) fn says_something(value: &str) -> bool {
     !matches!(value, "null" | "\"\"" | "[]" | "{}")

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Error;
 use super::content::BREAKPOINTS;
-use super::json::{Cursor, Kind, Path};
+use super::json::{Cursor, Kind, Path, spelt};
 use super::picture::picture;
 use crate::domain::{Part, Picture, UnreadPicture};
 
@@ -37,6 +37,7 @@ pub(super) fn read(body: &Bytes, cursor: &mut Cursor<'_>, path: &Path<'_>) -> Re
 
 impl Fields {
     fn read(&mut self, body: &Bytes, cursor: &mut Cursor<'_>, name: &str, path: &Path<'_>) -> Result<(), Error> {
+        spelt(name, &["type", "text", "image_url"], path)?;
         match name {
             "type" if cursor.kind() != Kind::Null => {
                 self.kind = Some(cursor.text().ok_or_else(|| path.is_not("a string"))?.into());

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::domain::{Message, Part, Role, Turn};
 use crate::wire::Error;
 use crate::wire::content::{BREAKPOINTS, Layout, content};
-use crate::wire::json::{Array, Cursor, Path, says_something};
+use crate::wire::json::{Array, Cursor, Path, says_something, spelt};
 
 /// The messages of a request.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ impl Conversation {
 fn message(body: &Bytes, cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<(Message, Layout), Error> {
     let (mut message, mut layout) = (Message { role: None, parts: Vec::new() }, Layout::default());
     cursor.object(path, |cursor, name, path| {
+        spelt(name, &["role", "content"], path)?;
         match name {
             "role" => message.role = role(&cursor.text().ok_or_else(|| path.is_not("a string"))?),
             "content" => content(body, cursor, path, &mut message, &mut layout)?,

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::domain::{Message, Part, Role, Turn};
 use crate::wire::Error;
 use crate::wire::content::{BREAKPOINTS, Layout, content};
-use crate::wire::json::{Array, Cursor, Kind, Path, Span, says_something};
+use crate::wire::json::{Array, Cursor, Kind, Path, Span, says_something, spelt};
 use crate::wire::part;
 
 /// What a request says.
@@ -109,6 +109,7 @@ impl Input {
 fn item(body: &Bytes, cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<(Message, Layout), Error> {
     let (mut message, mut layout, mut kind) = (Message { role: None, parts: Vec::new() }, Layout::default(), None);
     cursor.object(path, |cursor, name, path| {
+        spelt(name, &["type", "role", "content", "output"], path)?;
         match name {
             "type" if cursor.kind() != Kind::Null => {
                 kind = Some(cursor.text().ok_or_else(|| path.is_not("a string"))?.into_owned());
