@@ -20,6 +20,7 @@ mod routes;
 mod serve;
 mod shadow;
 mod stream;
+mod tunnel;
 
 pub use admin::serve_admin;
 pub use app::{App, Limits, Parts, Policies, Refused, Settings};

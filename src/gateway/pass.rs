@@ -12,6 +12,7 @@ use super::error::Error;
 use super::exchange::Exchange;
 use super::observe::{self, Passing, Way};
 use super::outgoing;
+use super::tunnel;
 
 /// Passes a request on and its answer back, byte for byte.
 pub(super) async fn pass(
@@ -20,6 +21,9 @@ pub(super) async fn pass(
     body: Incoming,
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
+    if tunnel::asked_for(&parts) {
+        return tunnel::open(app, parts, exchange).await;
+    }
     let body = Passing::body(body.map_err(Into::into).boxed_unsync(), Way::Up, exchange.clone(), None);
     let request = outgoing::request(parts.method, parts.uri, parts.headers, body);
     let response = app.upstream.send(request).await?;

@@ -69,7 +69,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, mut shutdown: Shutdown,
             async move { Ok::<_, std::convert::Infallible>(respond(&app, request).await) }
         });
         let builder = protocol();
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             if let Err(error) = connection.await {

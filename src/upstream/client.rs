@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
@@ -34,6 +34,8 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     http: legacy::Client<Connector, Body>,
+    /// For requests that leave HTTP: only a connection that speaks HTTP/1.1 can be switched.
+    switching: legacy::Client<Connector, Body>,
     target: Target,
     authorization: Option<HeaderValue>,
     breaker: Mutex<Breaker>,
@@ -68,7 +70,11 @@ impl Client {
             .http2_keep_alive_interval(Duration::from_secs(30))
             .http2_keep_alive_timeout(Duration::from_secs(20));
         Ok(Self(Arc::new(Inner {
-            http: builder.build(Connector::new(&options)?),
+            http: builder.build(Connector::new(&options, false)?),
+            switching: legacy::Client::builder(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .pool_max_idle_per_host(0)
+                .build(Connector::new(&options, true)?),
             target,
             authorization,
             breaker: Mutex::new(Breaker::new(options.breaker_failures, options.breaker_rest)),
@@ -100,15 +106,46 @@ impl Client {
                 return Err(UpstreamError::Open);
             }
             let (piece, moved, again) = body.take();
-            let Failure { why, unsent } = match self.0.attempt(Request::from_parts(head.clone(), piece), moved).await {
-                Ok(response) => return self.0.answer(response),
-                Err(failure) => failure,
-            };
+            let Failure { why, unsent } =
+                match self.0.attempt(&self.0.http, Request::from_parts(head.clone(), piece), moved).await {
+                    Ok(response) => return self.0.answer(response),
+                    Err(failure) => failure,
+                };
             if !(unsent && again && tries < self.0.options.retries) {
                 return Err(why);
             }
             tokio::time::sleep(wait(tries)).await;
             tries += 1;
+        }
+    }
+
+    /// Asks for another protocol on the connection (RFC 9110, 7.8), such as a WebSocket, and returns the answer's head. Where that has the status 101, the
+    /// answer's extensions hold the connection (`hyper::upgrade::on`). Nothing is sent again.
+    ///
+    /// # Errors
+    /// [`UpstreamError`], also where the model server is said to speak HTTP/2 only.
+    pub async fn switch(&self, request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
+        let (mut head, body) = request.into_parts();
+        let protocol = head.headers.get(header::UPGRADE).cloned();
+        let Some(protocol) = protocol.filter(|_| !self.0.options.http2_prior_knowledge) else {
+            return Err(UpstreamError::Protocol);
+        };
+        self.0.address(&mut head)?;
+        switches(&mut head.headers, protocol);
+        if !self.0.breaker().admits(Instant::now()) {
+            return Err(UpstreamError::Open);
+        }
+        let (piece, moved, _) = Outbound::of(body).take();
+        let answered = self.0.attempt(&self.0.switching, Request::from_parts(head, piece), moved).await;
+        let mut response = answered.map_err(|failure| failure.why)?;
+        let protocol = response.headers_mut().remove(header::UPGRADE);
+        match (response.status(), protocol) {
+            (StatusCode::SWITCHING_PROTOCOLS, Some(protocol)) => {
+                strip_hop_by_hop(response.headers_mut());
+                switches(response.headers_mut(), protocol);
+                Ok(response.map(|body| Timed::new(body, self.0.options.idle_timeout).boxed_unsync()))
+            }
+            _ => self.0.answer(response),
         }
     }
 
@@ -152,8 +189,13 @@ impl Inner {
         Ok(())
     }
 
-    async fn attempt(&self, request: Request<Body>, moved: watch::Receiver<()>) -> Result<Response<Incoming>, Failure> {
-        let mut answer = pin!(self.http.request(request));
+    async fn attempt(
+        &self,
+        http: &legacy::Client<Connector, Body>,
+        request: Request<Body>,
+        moved: watch::Receiver<()>,
+    ) -> Result<Response<Incoming>, Failure> {
+        let mut answer = pin!(http.request(request));
         let answered = tokio::select! {
             biased;
             answered = &mut answer => answered,
@@ -184,6 +226,12 @@ impl Inner {
         strip_hop_by_hop(response.headers_mut());
         Ok(response.map(|body| Timed::new(body, self.options.idle_timeout).boxed_unsync()))
     }
+}
+
+/// The headers of a message that leaves HTTP for another protocol.
+fn switches(headers: &mut HeaderMap, protocol: HeaderValue) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, protocol);
 }
 
 fn bearer(key: &SecretString) -> Result<HeaderValue, SetupError> {

@@ -30,13 +30,17 @@ pub(super) struct Connector {
 impl Connector {
     /// # Errors
     /// [`SetupError::Roots`], [`SetupError::NoRoots`], [`SetupError::Tls`].
-    pub(super) fn new(options: &Options) -> Result<Self, SetupError> {
+    ///
+    /// `http1` keeps to HTTP/1.1, whatever the model server offers.
+    pub(super) fn new(options: &Options, http1: bool) -> Result<Self, SetupError> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_keepalive(Some(Duration::from_mins(1)));
         let builder = HttpsConnectorBuilder::new().with_tls_config(tls(options)?).https_or_http();
-        let inner = if options.http2_prior_knowledge {
+        let inner = if http1 {
+            builder.enable_http1().wrap_connector(http)
+        } else if options.http2_prior_knowledge {
             builder.enable_http2().wrap_connector(http)
         } else {
             builder.enable_all_versions().wrap_connector(http)

@@ -21,4 +21,5 @@ mod refusals;
 mod repair;
 mod responses;
 mod stream;
+mod tunnel;
 mod verdict;

@@ -124,6 +124,12 @@ impl Gateway {
         Self { _silent: Some(silent), ..Self::before(setup, upstream, &base).await }
     }
 
+    /// Starts one before a server of the test's own.
+    pub(crate) async fn before_another(setup: Setup, address: SocketAddr) -> Self {
+        let upstream = Upstream::start(vec![Reply::json("{}")]).await;
+        Self::before(setup, upstream, &format!("http://{address}")).await
+    }
+
     async fn before(setup: Setup, upstream: Upstream, base: &str) -> Self {
         let records = Arc::new(Mutex::new(Vec::new()));
         let audit = Audit::start(vec![Box::new(Memory(Arc::clone(&records)))], 4096, Duration::from_hours(24)).unwrap();
