@@ -199,7 +199,7 @@ impl Classifier {
         seen
     }
 
-    /// Judges a piece of an answer to a question without pictures. See [`Classifier::judge_seen`].
+    /// Judges a piece of an answer to a question without pictures, in a language that the models are taken to read. See [`Classifier::judge_seen`].
     ///
     /// # Errors
     /// As [`Classifier::judge_seen`].
@@ -210,18 +210,21 @@ impl Classifier {
         norms: &[Arc<Norm>],
         deadline: Instant,
     ) -> Result<Judgement, Unavailable> {
-        self.judge_seen(query, &[], piece, norms, deadline).await
+        self.judge_seen(query, &[], (piece, None), norms, deadline).await
     }
 
     /// Judges a piece of an answer (a sentence together with the one before it) by the norms at stake, knowing what was seen in the question's pictures.
     ///
+    /// The language is that of the answer, where it could be told. In one in which the models are not known to find enough, a breach that they find counts, and that
+    /// they find none does not.
+    ///
     /// # Errors
-    /// [`Unavailable`]; [`Unavailable::Unread`] without norms, since there is nothing to judge by.
+    /// [`Unavailable`]; [`Unavailable::Language`] where nothing was found in such a language; [`Unavailable::Unread`] without norms, since there is nothing to judge by.
     pub async fn judge_seen(
         &self,
         query: &str,
         seen: &[Seen],
-        piece: &str,
+        (piece, language): (&str, Option<Language>),
         norms: &[Arc<Norm>],
         deadline: Instant,
     ) -> Result<Judgement, Unavailable> {
@@ -230,7 +233,9 @@ impl Classifier {
             return Err(Unavailable::Unread);
         }
         let judged = live.judge(&self.card, query, seen, piece, norms, deadline);
-        timeout_at(deadline, judged).await.unwrap_or(Err(Unavailable::Late))
+        let judgement = timeout_at(deadline, judged).await.unwrap_or(Err(Unavailable::Late))?;
+        let found = judgement.norms.iter().any(|norm| norm.breaches >= judgement.threshold);
+        if found || self.card.vouches_for(language) { Ok(judgement) } else { Err(Unavailable::Language) }
     }
 
     /// The classifier's state, for metrics. All zeros without models.

@@ -255,12 +255,28 @@ async fn a_judge_who_knows_what_was_seen_reads_the_same_scene() {
     let classifier = on(&toy);
     let reading = read(&classifier, &turn("May I bring this?", &[RED])).await;
     let before = toy.embedded.sorted();
-    let judged = classifier.judge_seen("May I bring this?", &reading.seen, "Yes.", &norms(), soon()).await.unwrap();
+    let judged =
+        classifier.judge_seen("May I bring this?", &reading.seen, ("Yes.", None), &norms(), soon()).await.unwrap();
     let mut asked = toy.embedded.sorted();
     asked.retain(|text| !before.contains(text));
     assert_eq!(asked, ["passage: Yes."], "the scene was in the cache");
     assert!((judged.norms[1].breaches - 0.45).abs() < 1e-6, "the picture's match counts: {judged:?}");
     assert!((judged.helpful - 0.25).abs() < 1e-6);
+}
+
+#[tokio::test]
+async fn silence_about_an_answer_counts_only_in_a_language_that_is_covered() {
+    let classifier = on(&Toy::default());
+    let zulu = "zu".parse().ok();
+    for (piece, language, expected) in [
+        ("Yes.", Some(crate::domain::Language::ENGLISH), None),
+        ("Yes.", None, None),
+        ("Yes.", zulu, Some(Unavailable::Language)),
+        ("Wrap the clock.", zulu, None),
+    ] {
+        let judged = classifier.judge_seen("May I?", &[], (piece, language), &norms(), soon()).await;
+        assert_eq!(judged.err(), expected, "{piece} {language:?}");
+    }
 }
 
 #[tokio::test]
@@ -329,7 +345,7 @@ fn work_may_move_between_threads() {
     let (classifier, turn, norms) = (Classifier::off(), Turn::default(), norms());
     moves(classifier.classify(&turn, None, &norms, soon()));
     moves(classifier.classify_named("", &[], &norms, soon()));
-    moves(classifier.judge_seen("", &[], "", &norms, soon()));
+    moves(classifier.judge_seen("", &[], ("", None), &norms, soon()));
     moves(classifier.prepare(&norms));
 }
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::classify::Classifier;
 use crate::context;
 use crate::domain::{
-    Context, Coverage, Decision, Findings, GuardPlan, Hint, Message, Norm, NormId, Outcome, Part, Reading, Role,
-    Scores, StreamGuard, Turn, Verdict,
+    Context, Coverage, Decision, Findings, GuardPlan, Hint, Language, Message, Norm, NormId, Outcome, Part, Reading,
+    Role, Scores, StreamGuard, Turn, Verdict,
 };
 use crate::guard::{Answer, Next, RepairRequest};
 use crate::policy::{self, Policy};
@@ -112,8 +112,9 @@ async fn judge_by(
         match answer.next() {
             Next::Judge(piece) => {
                 let deadline = tokio::time::Instant::now() + patience;
-                let seen = &understood.reading.seen;
-                answer.judged(classifier.judge_seen(&understood.query, seen, &piece, &norms, deadline).await);
+                let (seen, language) = (&understood.reading.seen, spoken(&answer, &piece));
+                let judged = classifier.judge_seen(&understood.query, seen, (&piece, language), &norms, deadline).await;
+                answer.judged(judged);
             }
             // A plan that only looks asks for none of these; whatever it asked for, it would get nothing.
             Next::Repair(_) => answer.give_up(),
@@ -149,6 +150,16 @@ impl Understood {
     pub fn at_stake(&self) -> Vec<NormId> {
         self.decision.norms.iter().map(|ruling| ruling.norm.id.clone()).collect()
     }
+}
+
+/// How many bytes of an answer its language is told from: more would not tell it more surely.
+const TELLING: usize = 400;
+
+/// The language in which an answer is given, told from its end so far.
+fn spoken(answer: &Answer, piece: &str) -> Option<Language> {
+    let draft = answer.draft();
+    let end = draft.get(draft.floor_char_boundary(draft.len().saturating_sub(TELLING))..).unwrap_or_default();
+    context::language(if end.len() > piece.len() { end } else { piece })
 }
 
 /// The plan of somebody who only looks: everything is released at once, nothing is repaired.
@@ -218,9 +229,10 @@ impl Watch {
                 Next::Done => return Seen::Done,
                 Next::Judge(piece) => {
                     let deadline = tokio::time::Instant::now() + self.app.settings.limits.judge;
-                    let classifier = &self.app.classifier;
+                    let (classifier, language) = (&self.app.classifier, spoken(answer, &piece));
+                    let piece = (piece.as_str(), language);
                     let judgement =
-                        classifier.judge_seen(&self.query, &self.seen, &piece, &self.plan.norms, deadline).await;
+                        classifier.judge_seen(&self.query, &self.seen, piece, &self.plan.norms, deadline).await;
                     answer.judged(judgement);
                 }
                 Next::Correct(norms) => {
