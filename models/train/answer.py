@@ -6,7 +6,6 @@
 It is made as pair.py makes the pair model: the encoder's lower layers read the three texts apart, its last four are trained to read on over all of them.
 """
 
-import argparse
 import collections
 import math
 import os
@@ -24,9 +23,9 @@ import bundle
 import features
 import measure
 from dataset import FLAGS, HELD_OUT, load
-from features import MODELS, PASSAGE, QUERY, Turn, answer_evidence, scene_text
+from features import PASSAGE, QUERY, Turn, answer_evidence, scene_text
 from forms import platt
-from reading import HIDDEN, Learning, Reader, Weights, collate, export, last_layer
+from reading import HIDDEN, Learning, Reader, Weights, collate, export, graph_logits, last_layer, learn, options, split
 from shop import Shop
 
 SAMPLES = 2      # label distributions drawn for each answer to a question with a picture
@@ -169,18 +168,7 @@ def feed(row: list) -> dict:
     return dict(zip(TEXTS, texts)) | {"evidence": np.array([evidence], np.float32)}
 
 
-def graph_logits(path: str):
-    """Logits of the graph with its 8 bits, one row at a time as the program runs it."""
-    session = features.session(path)
-
-    def say(rows) -> np.ndarray:
-        p = np.array([np.concatenate(session.run(OUTPUTS, feed(row))) for row in rows], np.float64).clip(1e-7, 1 - 1e-7)
-        return np.log(p / (1 - p))
-
-    return say
-
-
-def write(shop: Workshop, reader: Reader, learned: list[Example], kept: list[Example], out: str) -> None:
+def write(shop: Workshop, reader: Reader, learned: list[Example], kept: list[Example], answers: int, out: str) -> None:
     """Quantises, calibrates on the files held out, writes the bundle, and prints what is held out of it."""
     folder = os.path.join(out, "answer-model")
     os.makedirs(folder, exist_ok=True)
@@ -188,7 +176,7 @@ def write(shop: Workshop, reader: Reader, learned: list[Example], kept: list[Exa
     feeds = [feed(shop.read(e, e.row["norm"], e.row["answer"])) for e in random.Random(3).sample(learned, 64)]
     weights, offsets = last_layer(reader)
     export(reader, epsilon, TEXTS, OUTPUTS, (weights, offsets), feeds, path, "answer-model")
-    logits, truths = told(shop, graph_logits(path), kept)
+    logits, truths = told(shop, graph_logits(path, OUTPUTS, feed), kept)
     print("  in 8 bits:", aucs(logits, truths), flush=True)
     lines = [platt(logits[:, k], truths[:, k]) for k in range(len(OUTPUTS))]
     slopes, shifts = (np.array(column) for column in zip(*lines))
@@ -203,10 +191,10 @@ def write(shop: Workshop, reader: Reader, learned: list[Example], kept: list[Exa
         if truths[of, 0].any() and not truths[of, 0].all():
             languages[language] = {"answers": int(of.sum()), "auc": round(float(roc_auc_score(truths[of, 0], p[of, 0])), 2)}
     figures = {
-        "held_out_auc": aucs(logits, truths), "own_norm_before_another": by_norm(shop, graph_logits(path), kept),
+        "held_out_auc": aucs(logits, truths), "own_norm_before_another": by_norm(shop, graph_logits(path, OUTPUTS, feed), kept),
         "held_out_breaches": {"recall": round(float(flagged[truths[:, 0]].mean()), 3), "alarms": round(float(flagged[~truths[:, 0]].mean()), 3)},
         "calibration_error": {name: round(measure.calibration_error(p[:, k], truths[:, k]), 4) for k, name in enumerate(OUTPUTS)},
-        "breaches_by_language": languages, "answers": len(shop.data.answers) - len(rows), "held_out": len(rows),
+        "breaches_by_language": languages, "answers": answers, "held_out": len(rows),
     }
     shop.centre.tofile(os.path.join(folder, "centre.f32"))
     table = ["", "[threshold]", f"breaches = {threshold}", *(f"{name} = 0.5" for name in OUTPUTS[1:])]
@@ -217,36 +205,18 @@ def write(shop: Workshop, reader: Reader, learned: list[Example], kept: list[Exa
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--epochs", type=float, default=3)
-    arguments.add_argument("--out", default=MODELS)
-    arguments.add_argument("--cache")
-    arguments.add_argument("--state", help="keep the trained weights in this file, or read them from it")
-    options = arguments.parse_args()
-    torch.manual_seed(0)
-    torch.set_num_threads(2)
-    start = time.time()
-    shop = Workshop(load(), options.cache)
-    trained = options.state and os.path.exists(options.state)
-    examples = shop.examples(few=bool(trained))
+    chosen, start = options(__doc__, epochs=3), time.time()
+    shop = Workshop(load(), chosen.cache)
+    examples = shop.examples(few=chosen.trained)
     shop.encoder.save()
-    kept = [e for e in examples if e.row["source"] in HELD_OUT]
     unseen = {row["norm"] for row in shop.data.queries + shop.data.answers if row["source"] in HELD_OUT}
-    learned = [e for e in examples if e.row["norm"] not in unseen]
-    for e in learned:
-        e.others = [n for n in e.others if n not in unseen]
-    print(f"{len({e.number for e in learned})} answers, {len({e.number for e in kept})} held out; read in {time.time() - start:.0f} s", flush=True)
+    learned, kept = split(examples, unseen)
+    answers = sum(row["norm"] not in unseen for row in shop.data.answers)
+    print(f"{answers} answers, {len({e.number for e in kept})} held out; read in {time.time() - start:.0f} s", flush=True)
     reader = Reader(len(TEXTS), len(features.ANSWER_FEATURES), len(OUTPUTS))
-    Weights().copy_to(reader)
     report = lambda: print("  held out:", aucs(*told(shop, reader.say, kept)), by_norm(shop, reader.say, kept), flush=True)
-    if trained:
-        reader.load_state_dict(torch.load(options.state))
-    else:
-        train(shop, reader, learned, options.epochs, report)
-        if options.state:
-            torch.save(reader.state_dict(), options.state)
-        report()
-    write(shop, reader, learned, kept, options.out)
+    learn(reader, chosen, lambda: train(shop, reader, learned, chosen.epochs, report), report)
+    write(shop, reader, learned, kept, answers, chosen.out)
     print(f"{time.time() - start:.0f} s")
 
 

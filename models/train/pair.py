@@ -7,7 +7,6 @@ The text encoder's first eight layers read question and norm apart, and those re
 once. On two cores an epoch takes about a quarter of an hour, reading the data before it ten minutes.
 """
 
-import argparse
 import collections
 import math
 import os
@@ -25,7 +24,7 @@ import features
 import measure
 from dataset import HELD_OUT, Data, load
 from features import MODELS, PASSAGE, QUERY, Turn, near, pair_evidence, scene_text
-from reading import HIDDEN, Learning, Reader, Weights, collate, export, last_layer
+from reading import HIDDEN, Learning, Reader, Weights, collate, export, graph_logits, last_layer, learn, options, split
 from shop import Shop
 
 SAMPLES = 2                   # label distributions drawn for each question with a picture
@@ -242,17 +241,6 @@ def logit(p: float) -> float:
     return math.log(p / (1 - p))
 
 
-def graph_logits(path: str):
-    """Logits of the graph with its 8 bits, one pair at a time as the program runs it."""
-    session = features.session(path)
-
-    def say(pairs) -> np.ndarray:
-        p = np.array([session.run(None, feed(pair))[0][0] for pair in pairs], np.float64).clip(1e-7, 1 - 1e-7)
-        return np.log(p / (1 - p))
-
-    return say
-
-
 def write(shop: Workshop, reader: Reader, learned: list[Example], kept: list[Example], out: str) -> None:
     """Quantises, calibrates on the files held out, chooses the threshold, writes the bundle, and prints what is held out of it."""
     folder = os.path.join(out, "pair-model")
@@ -261,7 +249,8 @@ def write(shop: Workshop, reader: Reader, learned: list[Example], kept: list[Exa
     some = random.Random(3).sample(learned, 64)
     feeds = [feed(shop.pair(e, (e.row["norm"] if e.home else e.others[0]))) for e in some]
     export(reader, epsilon, *NAMES, calibrated(reader, 1.0, 0.0, 0.0), feeds, path, "pair-model")
-    told = held_out(shop, graph_logits(path), kept)
+    logits = graph_logits(path, NAMES[1], feed)
+    told = held_out(shop, lambda pairs: logits(pairs)[:, 0], kept)
     show("in 8 bits", figures(told, kept))
     print("  before its near miss, in 8 bits:", twins(kept), "by the norm head:", twins(kept, "norm head"), flush=True)
     read = [t for t in told if t.logit > -99]
@@ -297,27 +286,13 @@ def write(shop: Workshop, reader: Reader, learned: list[Example], kept: list[Exa
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--epochs", type=float, default=2)
-    arguments.add_argument("--out", default=MODELS)
-    arguments.add_argument("--cache")
-    arguments.add_argument("--state", help="keep the trained weights in this file, or read them from it")
-    options = arguments.parse_args()
-    torch.manual_seed(0)
-    torch.set_num_threads(2)
-    start = time.time()
-    shop = Workshop(load(), options.cache)
-    trained = options.state and os.path.exists(options.state)
-    examples = shop.examples(few=bool(trained))
+    chosen, start = options(__doc__, epochs=2), time.time()
+    shop = Workshop(load(), chosen.cache)
+    examples = shop.examples(few=chosen.trained)
     shop.encoder.save()
-    unseen = {e.row["norm"] for e in examples if e.row["source"] in HELD_OUT}
-    kept = [e for e in examples if e.row["source"] in HELD_OUT]
-    learned = [e for e in examples if e.row["norm"] not in unseen]
-    for e in learned:
-        e.others = [n for n in e.others if n not in unseen]
+    learned, kept = split(examples, {e.row["norm"] for e in examples if e.row["source"] in HELD_OUT})
     print(f"{len(shop.data.queries)} questions, {len(shop.norms)} norms; {len({e.number for e in kept})} held out; read in {time.time() - start:.0f} s", flush=True)
     reader = Reader(2, len(features.PAIR_FEATURES) - 1)
-    Weights().copy_to(reader)
 
     def report():
         told = held_out(shop, lambda pairs: reader.say(pairs)[:, 0], kept)
@@ -326,14 +301,8 @@ def main() -> None:
         show("the pair model, 3 % alarms", figures(told, kept, alarms=0.03))
         print("  before its near miss:", twins(kept), flush=True)
 
-    if trained:
-        reader.load_state_dict(torch.load(options.state))
-    else:
-        train(shop, reader, learned, options.epochs, report)
-        if options.state:
-            torch.save(reader.state_dict(), options.state)
-        report()
-    write(shop, reader, learned, kept, options.out)
+    learn(reader, chosen, lambda: train(shop, reader, learned, chosen.epochs, report), report)
+    write(shop, reader, learned, kept, chosen.out)
     print(f"{time.time() - start:.0f} s")
 
 

@@ -4,6 +4,7 @@ The encoder's first eight layers read each text apart, and those readings (FEATU
 the tokens of all its texts at once; what they make of each text, on average, and the evidence become one or more logits.
 """
 
+import argparse
 import os
 import sys
 import time
@@ -13,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import features
+from dataset import HELD_OUT
 from features import MODELS
 
 sys.path.insert(0, os.path.join(MODELS, "convert"))
@@ -220,3 +223,49 @@ def last_layer(reader: Reader) -> tuple[np.ndarray, np.ndarray]:
     """Weights [means and evidence, outputs] and offsets, as `export` takes them."""
     array = lambda parameter: parameter.detach().numpy()
     return np.concatenate([array(reader.out.weight), array(reader.evidence.weight)], axis=1).T, array(reader.out.bias) + array(reader.evidence.bias)
+
+
+def graph_logits(path: str, outputs: list[str], feed):
+    """Logits of a written graph with its 8 bits, one row at a time as the program runs it, a column for each output; `feed` makes its inputs of a row."""
+    session = features.session(path)
+
+    def say(rows: list) -> np.ndarray:
+        p = np.array([np.concatenate(session.run(outputs, feed(row))) for row in rows], np.float64).clip(1e-7, 1 - 1e-7)
+        return np.log(p / (1 - p))
+
+    return say
+
+
+def options(program: str, epochs: float) -> argparse.Namespace:
+    """The command line of a program that trains a reader. Seeds and threads are set here, too."""
+    arguments = argparse.ArgumentParser(description=program, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--epochs", type=float, default=epochs)
+    arguments.add_argument("--out", default=MODELS)
+    arguments.add_argument("--cache")
+    arguments.add_argument("--state", help="keep the trained weights in this file, or read them from it")
+    found = arguments.parse_args()
+    found.trained = bool(found.state) and os.path.exists(found.state)
+    torch.manual_seed(0)
+    torch.set_num_threads(2)
+    return found
+
+
+def split(examples: list, unseen: set[str]) -> tuple[list, list]:
+    """What is learned from, which knows nothing of the norms in `unseen`, and what is held out."""
+    kept = [e for e in examples if e.row["source"] in HELD_OUT]
+    learned = [e for e in examples if e.row["norm"] not in unseen]
+    for e in learned:
+        e.others = [n for n in e.others if n not in unseen]
+    return learned, kept
+
+
+def learn(reader: Reader, chosen: argparse.Namespace, train, report) -> None:
+    """Reads the weights, or begins with the encoder's, calls `train`, keeps them, and calls `report`."""
+    Weights().copy_to(reader)
+    if chosen.trained:
+        reader.load_state_dict(torch.load(chosen.state))
+        return
+    train()
+    if chosen.state:
+        torch.save(reader.state_dict(), chosen.state)
+    report()
