@@ -1,9 +1,13 @@
 //! The norm note in a request, and the request for a repaired answer.
 
 use bytes::Bytes;
+use serde::Serialize;
 
+use crate::domain::{Message, Role};
+
+use super::content::{Content, Layout};
 use super::inbound::{Form, Inbound};
-use super::json;
+use super::json::{self, Array};
 use super::splice::Edits;
 
 /// Where the note stands.
@@ -47,6 +51,74 @@ impl Inbound {
             Form::Responses(input) => input.ask_again(&self.top, (note, place), draft, ask, &mut edits),
         }
         edits.apply(self.body()).into()
+    }
+}
+
+/// The messages of a request, or the items of an input, as they stand in an array of the body.
+pub(super) struct List<'a> {
+    pub(super) array: &'a Array,
+    pub(super) layouts: &'a [Layout],
+    pub(super) messages: &'a [Message],
+    /// The role that the conversation uses for the operator.
+    pub(super) operator: Role,
+    /// The `type` of a part that is text.
+    pub(super) text_part: &'static str,
+    /// Writes a message by role and content.
+    pub(super) said: fn(Role, &str) -> Vec<u8>,
+}
+
+#[derive(Serialize)]
+struct TextPart<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: &'a str,
+}
+
+impl List<'_> {
+    /// Puts a note into the list, and messages behind it.
+    pub(super) fn go_on(&self, note: Option<(&str, NotePlace)>, mut last: Vec<Vec<u8>>, edits: &mut Edits) {
+        let end = self.array.items.len();
+        match note.and_then(|(note, place)| self.put(note, place, edits)) {
+            Some((at, note)) if at < end => edits.items(self.array, at, &[note]),
+            Some((_, note)) => last.insert(0, note),
+            None => {}
+        }
+        if !last.is_empty() {
+            edits.items(self.array, end, &last);
+        }
+    }
+
+    /// Puts the note into the newest user message, or says before which message it stands, and as what.
+    fn put(&self, note: &str, place: NotePlace, edits: &mut Edits) -> Option<(usize, Vec<u8>)> {
+        let newest = self.messages.iter().rposition(|message| message.role == Some(Role::User));
+        let content = newest.and_then(|at| self.layouts.get(at)).map(|layout| &layout.content);
+        match (place, content) {
+            (NotePlace::InUser, Some(Content::Text(span))) => {
+                edits.insert(span.end.saturating_sub(1), continued(note));
+                None
+            }
+            (NotePlace::InUser, Some(Content::Parts(parts))) => {
+                let part = json::written(&TextPart { kind: self.text_part, text: note });
+                edits.items(parts, parts.items.len(), &[part]);
+                None
+            }
+            (NotePlace::InUser, Some(Content::Missing) | None) | (NotePlace::BeforeUser, _) => {
+                Some((self.place(newest), (self.said)(self.operator, note)))
+            }
+        }
+    }
+
+    /// Before which message the note stands: never between calls of tools, which may be items of no role, and their results.
+    fn place(&self, newest_user: Option<usize>) -> usize {
+        let cached = self.layouts.iter().rposition(|layout| layout.breakpoint).map_or(0, |at| at + 1);
+        match newest_user {
+            Some(user) if user >= cached => user,
+            Some(_) => {
+                let calls = |message: &&Message| matches!(message.role, Some(Role::Tool) | None);
+                cached + self.messages.iter().skip(cached).take_while(calls).count()
+            }
+            None => self.messages.len(),
+        }
     }
 }
 
