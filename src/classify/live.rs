@@ -15,6 +15,7 @@ use super::card::Card;
 use super::classifier::Gauges;
 use super::features::{Direction, Labelled, Question, Shown, answer_evidence, named};
 use super::jobs::{Glance, Sight, Spent, embedded, first_look, judged, read_together};
+use super::keys::{norm_key, pair_key, triple_key};
 use super::model::{AnswerOdds, Embedding, Model, ModelError, Pair, Triple};
 use super::picture::{PictureError, PictureLimits};
 use super::plan::{Plan, Read};
@@ -347,26 +348,6 @@ fn shortlist(card: &Card, glances: &[Glance]) -> Vec<usize> {
     chosen.into_iter().map(|(at, _)| at).collect()
 }
 
-/// A hash of all that a pair's probability is made from.
-fn pair_key(pair: &Pair) -> Key {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(pair.scene.key()).update(pair.norm.key());
-    for value in pair.evidence {
-        hasher.update(&value.to_le_bytes());
-    }
-    *hasher.finalize().as_bytes()
-}
-
-/// A hash of all that the odds of a piece of an answer are made from.
-fn triple_key(triple: &Triple) -> Key {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(triple.scene.states.key()).update(triple.answer.states.key()).update(triple.norm.key());
-    for value in triple.scene.values.iter().chain(&*triple.answer.values).chain(&triple.evidence) {
-        hasher.update(&value.to_le_bytes());
-    }
-    *hasher.finalize().as_bytes()
-}
-
 /// Whether a piece helps does not hang on the norm: each reading is one more opinion.
 fn mean(odds: &[AnswerOdds]) -> f32 {
     #[expect(clippy::cast_precision_loss, reason = "there are a few norms")]
@@ -392,25 +373,4 @@ fn vectors(
     }
     NormVectors::of(card, norm, &texts)
         .ok_or_else(|| ModelError::Other("a norm's texts were not all embedded".to_owned()))
-}
-
-/// A hash of everything of a norm that its vectors, and so the findings about it, are made from.
-#[must_use]
-pub fn norm_key(norm: &Norm) -> Key {
-    // Gathered first and hashed at once: this is done for every norm in play at every request.
-    let mut bytes = Vec::with_capacity(1024);
-    let mut gather = |list: u8, text: &str| {
-        bytes.push(list);
-        bytes.extend_from_slice(&text.len().to_le_bytes());
-        bytes.extend_from_slice(text.as_bytes());
-    };
-    gather(0, norm.id.country().code());
-    gather(0, norm.id.slug());
-    gather(0, norm.says.english());
-    for (list, number) in [&norm.see, &norm.asks, &norm.answers].into_iter().zip(1_u8..) {
-        for text in list {
-            gather(number, text);
-        }
-    }
-    *blake3::hash(&bytes).as_bytes()
 }

@@ -16,6 +16,7 @@ mod fakes;
 mod features;
 mod hands;
 mod jobs;
+mod keys;
 mod labels;
 mod live;
 mod loaded;
@@ -43,8 +44,8 @@ pub use bundle::BundleError;
 pub use card::Card;
 pub use classifier::{Classifier, Gauges};
 pub use features::{ANSWER_FEATURES, NORM_FEATURES, PAIR_FEATURES};
+pub use keys::norm_key;
 pub use labels::Labels;
-pub use live::norm_key;
 pub use model::{AnswerOdds, Embedding, Model, ModelError, NormRow, NormRows, Pair, Triple};
 pub use network::NetworkError;
 #[cfg(feature = "ort")]
