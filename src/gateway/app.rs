@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::audit::Audit;
@@ -17,6 +17,7 @@ use crate::telemetry::{AuditGauges, Metrics, ModelGauges};
 use crate::upstream::Client;
 use crate::wire::{Inbound, NotePlace};
 
+use super::error::Error;
 use super::judging::{Understood, understand};
 
 /// Bounds on what one request, and all of them together, may take.
@@ -168,6 +169,18 @@ impl App {
             requests,
             observers,
         })
+    }
+
+    /// A place among the requests under way. In shadow nobody is turned away: what is too much to look at goes by unseen, and the record says so.
+    ///
+    /// # Errors
+    /// [`Error::Busy`].
+    pub(super) fn place(&self) -> Result<Option<OwnedSemaphorePermit>, Error> {
+        match (self.settings.mode, Arc::clone(&self.requests).try_acquire_owned()) {
+            (_, Ok(place)) => Ok(Some(place)),
+            (Mode::Shadow, Err(_)) => Ok(None),
+            (Mode::Enforce, Err(_)) => Err(Error::Busy),
+        }
     }
 
     /// Reads a turn with the policies in force.

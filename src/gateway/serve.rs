@@ -16,8 +16,6 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use crate::domain::Mode;
-
 use super::app::App;
 use super::body::{Body, BoxError};
 use super::error::Error;
@@ -110,11 +108,9 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let route = route(&parts.method, parts.uri.path());
     let exchange = Exchange::begin(app, &parts, route != Route::Pass);
-    // In shadow nobody is turned away: what is too much to look at goes by unseen, and the record says so.
-    let place = match (app.settings.mode, Arc::clone(&app.requests).try_acquire_owned()) {
-        (_, Ok(place)) => Some(place),
-        (Mode::Shadow, Err(_)) => None,
-        (Mode::Enforce, Err(_)) => return refuse(&Error::Busy, &exchange),
+    let place = match app.place() {
+        Ok(place) => place,
+        Err(error) => return refuse(&error, &exchange),
     };
     let answered = match route {
         Route::Guarded(api) => guarded(app, api, parts, body, &exchange).await,

@@ -1,12 +1,11 @@
-//! Connections that leave HTTP, such as the WebSocket of the realtime API: passed through in both directions, and recorded as not covered.
+//! `WebSockets`, such as those of the realtime API: passed through in both directions, and recorded as not covered.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::try_join;
-use http::{HeaderMap, Response, StatusCode, Version, header, request};
+use http::{HeaderName, Method, Response, StatusCode, Version, header, request};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -24,26 +23,27 @@ use super::outgoing;
 /// How long nothing may come from either side.
 const IDLE: Duration = Duration::from_mins(10);
 
-/// Whether a request asks for another protocol on its connection (RFC 9110, 7.8). HTTP/2 has no such thing.
+/// Whether a request is the handshake of a WebSocket (RFC 6455, 4.1). What asks for another protocol, such as HTTP/2 in plain text, stays an ordinary request:
+/// it may have a body, and it can be answered as it is.
 pub(super) fn asked_for(parts: &request::Parts) -> bool {
-    parts.version == Version::HTTP_11 && parts.headers.contains_key(header::UPGRADE) && names_upgrade(&parts.headers)
+    let names = |name: HeaderName, word: &str| {
+        let lines = parts.headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        lines.flat_map(|line| line.split(',')).any(|token| token.trim().eq_ignore_ascii_case(word))
+    };
+    let plain = parts.method == Method::GET && parts.version == Version::HTTP_11;
+    plain && names(header::UPGRADE, "websocket") && names(header::CONNECTION, "upgrade")
 }
 
-fn names_upgrade(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(',')).any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
-}
-
-/// Asks the model server for the other protocol. Where it agrees, both connections become one; else its answer passes.
+/// Asks the model server for a WebSocket. Where it agrees, both connections become one; else its answer passes.
 ///
 /// # Errors
-/// [`Error::Busy`] where too many requests are under way: a tunnel counts as one until it is closed. The upstream's failure.
+/// [`Error::Busy`] where too many requests are under way: a tunnel counts as one until it is closed. In shadow nobody is turned away. The upstream's failure.
 pub(super) async fn open(
     app: &Arc<App>,
     mut parts: request::Parts,
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
-    let place = Arc::clone(&app.requests).try_acquire_owned().map_err(|_| Error::Busy)?;
+    let place = app.place()?;
     let client = parts.extensions.remove::<OnUpgrade>();
     let request = outgoing::request(parts.method, parts.uri, parts.headers, full(Bytes::new()));
     let mut response = app.upstream.switch(request).await?;
@@ -53,36 +53,43 @@ pub(super) async fn open(
     let (upstream, exchange) = (hyper::upgrade::on(&mut response), exchange.clone());
     app.tasks.spawn(async move {
         let _place = place;
-        let ended = match try_join(client, upstream).await {
+        exchange.ended(match try_join(client, upstream).await {
             Ok((client, upstream)) => joined(client, upstream).await,
             Err(_) => Ended::ClientGone,
-        };
-        exchange.ended(ended);
+        });
     });
     Ok(response.map(|_| full(Bytes::new())))
 }
 
 /// Passes bytes on until both sides are at their end, one breaks off, or nothing comes any more.
+///
+/// Tokio's `copy_bidirectional` would do, but for telling who broke off, and that nothing came for long.
 async fn joined(client: Upgraded, upstream: Upgraded) -> Ended {
     let (from_client, to_client) = tokio::io::split(TokioIo::new(client));
     let (from_upstream, to_upstream) = tokio::io::split(TokioIo::new(upstream));
     let moved = Notify::new();
-    let both = try_join(pump(from_client, to_upstream, &moved), pump(from_upstream, to_client, &moved));
+    let up = pump((from_client, Ended::ClientGone), (to_upstream, Ended::UpstreamFailed), &moved);
+    let down = pump((from_upstream, Ended::UpstreamFailed), (to_client, Ended::ClientGone), &moved);
     tokio::select! {
-        ended = both => ended.map_or(Ended::ClientGone, |_| Ended::Complete),
+        ended = try_join(up, down) => ended.err().unwrap_or(Ended::Complete),
         () = silence(&moved) => Ended::Complete,
     }
 }
 
-async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, moved: &Notify) -> io::Result<()> {
+/// Passes one side's bytes on to the other. Each side comes with what its failure means.
+async fn pump(
+    (mut from, silenced): (impl AsyncRead + Unpin, Ended),
+    (mut to, deaf): (impl AsyncWrite + Unpin, Ended),
+    moved: &Notify,
+) -> Result<(), Ended> {
     let mut buffer = vec![0; 16 << 10];
     loop {
-        let read = from.read(&mut buffer).await?;
+        let read = from.read(&mut buffer).await.map_err(|_| silenced)?;
         if read == 0 {
-            return to.shutdown().await;
+            return to.shutdown().await.map_err(|_| deaf);
         }
         moved.notify_one();
-        to.write_all(buffer.get(..read).unwrap_or_default()).await?;
+        to.write_all(buffer.get(..read).unwrap_or_default()).await.map_err(|_| deaf)?;
     }
 }
 

@@ -87,3 +87,39 @@ async fn a_tunnel_is_one_of_the_requests_under_way() {
     first.leave(true);
     gateway.finish().await;
 }
+
+#[tokio::test]
+async fn in_shadow_nobody_is_turned_away() {
+    let (server, _asked) = echo().await;
+    let setup = Setup::shadow(Mind::Fine).with(|settings| settings.limits.concurrent = 1);
+    let gateway = Gateway::before_another(setup, server).await;
+    let mut raw = Raw::connect(gateway.address).await;
+    raw.write(ASKS).await; // the request has the only place, and the tunnel none
+    raw.until("hello").await;
+    raw.leave(true);
+    assert_eq!(gateway.finish_one().await.status, 101);
+}
+
+#[tokio::test]
+async fn whoever_breaks_off_is_recorded() {
+    let (server, _asked) = echo().await;
+    let gateway = Gateway::before_another(Setup::default(), server).await;
+    let mut raw = Raw::connect(gateway.address).await;
+    raw.write(ASKS).await;
+    raw.until("hello").await;
+    raw.leave(false);
+    assert_eq!(gateway.finish_one().await.ended, Ended::ClientGone);
+}
+
+#[tokio::test]
+async fn a_request_that_asks_for_another_protocol_is_served_as_it_is() {
+    let gateway = Gateway::plain(Reply::json("{}")).await;
+    let mut raw = gateway.raw().await;
+    let asks = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n";
+    raw.post("/v1/embeddings", asks, b"{\"input\":\"a\"}").await;
+    let answer = raw.answer().await;
+    assert_eq!((answer.status(), answer.body.as_slice()), (200, b"{}".as_slice()));
+    let got = gateway.upstream.only();
+    assert_eq!((got.body.as_ref(), got.header("upgrade")), (b"{\"input\":\"a\"}".as_slice(), None));
+    gateway.finish_one().await;
+}
