@@ -3,6 +3,7 @@
 //! A *text* is a choice of a chat completion, or a part of a response's output.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
@@ -19,7 +20,7 @@ pub(super) struct Text {
     pub(super) over: bool,
     pub(super) end: End,
     /// The last event that carried some of it, and the number and id that it has there: its envelope serves for events made here.
-    pub(super) envelope: Option<(Event, u32, Option<String>)>,
+    pub(super) envelope: Option<(Arc<Event>, u32, Option<String>)>,
     /// A repair that waits until the upstream is let go.
     pub(super) due: Option<RepairRequest>,
 }
@@ -48,12 +49,14 @@ pub(super) struct Carried {
 /// An event that waits for its turn.
 pub(super) struct Held {
     pub(super) bytes: Bytes,
-    pub(super) event: Option<Event>,
+    pub(super) event: Option<Arc<Event>>,
     pub(super) carried: Vec<Carried>,
     /// The texts that it repeats whole.
     pub(super) repeats: Vec<Repeated>,
     /// Whether nobody could read it.
     pub(super) unread: bool,
+    /// Whether something in it is not to be shown: only what it carries is left of it.
+    pub(super) partial: bool,
 }
 
 /// A text that an event repeats whole.
@@ -74,12 +77,12 @@ pub(super) enum Turn {
 impl Held {
     /// An event about which nothing is known but its bytes.
     pub(super) fn bare(bytes: Bytes) -> Self {
-        Self { bytes, event: None, carried: Vec::new(), repeats: Vec::new(), unread: false }
+        Self { bytes, event: None, carried: Vec::new(), repeats: Vec::new(), unread: false, partial: false }
     }
 
     /// What is done with the event now.
     pub(super) fn turn(&self, texts: &BTreeMap<u32, Text>) -> Turn {
-        let mut cut = false;
+        let mut cut = self.partial;
         for carried in &self.carried {
             let Some(text) = texts.get(&carried.text) else { continue };
             if carried.to == 0 && !carried.ends {

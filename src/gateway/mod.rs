@@ -11,6 +11,7 @@ mod held;
 mod hints;
 mod judging;
 mod keep_alive;
+mod numbers;
 mod observe;
 mod outgoing;
 mod packs;

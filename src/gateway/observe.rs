@@ -1,5 +1,6 @@
 //! Bodies that are passed on byte for byte, with somebody looking over the shoulder.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -16,6 +17,7 @@ use super::answer::is_event_stream;
 use super::body::{self, Body, BoxError};
 use super::exchange::Exchange;
 use super::judging::Watch;
+use super::numbers::Others;
 
 /// The most bytes of one event that is looked at.
 pub(super) const EVENT_LIMIT: usize = 1 << 20;
@@ -188,14 +190,15 @@ pub(super) fn looked_at(response: Response<Body>, api: Api, mut watch: Watch) ->
 
 /// Judges an answer that went by.
 pub(super) async fn look(watch: &mut Watch, api: Api, copied: Copied, head: &HeaderMap, stream: bool) {
-    match texts(watch, api, copied, head, stream) {
-        Ok(texts) => {
+    match said(watch, api, copied, head, stream) {
+        Ok(said) => {
             let mut verdicts = Vec::new();
-            for (number, text) in texts {
+            for (number, text) in said.texts {
                 watch.exchange.covered(Coverage::scanned(api.text_name(number)));
                 watch.exchange.texts(&text, &text);
                 verdicts.push(watch.settle(&text).await.1);
             }
+            said.others.tell(&watch.exchange, api, |_| "not-read");
             watch.conclude(verdicts);
         }
         Err(why) => {
@@ -209,14 +212,14 @@ pub(super) async fn look(watch: &mut Watch, api: Api, copied: Copied, head: &Hea
     }
 }
 
-/// The texts of an answer that went by, with their numbers, or why they cannot be told.
-fn texts(
-    watch: &Watch,
-    api: Api,
-    copied: Copied,
-    head: &HeaderMap,
-    stream: bool,
-) -> Result<Vec<(u32, String)>, &'static str> {
+/// What an answer says: its texts with their numbers, and what stands beside them.
+struct Said {
+    texts: Vec<(u32, String)>,
+    others: Others,
+}
+
+/// What an answer that went by says, or why that cannot be told.
+fn said(watch: &Watch, api: Api, copied: Copied, head: &HeaderMap, stream: bool) -> Result<Said, &'static str> {
     if copied.over {
         return Err("too-large");
     }
@@ -227,17 +230,19 @@ fn texts(
     let limit = watch.app.settings.limits.answer;
     let bytes = body::decoded(copied.concat(), head, limit).map_err(|_| "content-encoding")?;
     if stream {
-        streamed_texts(api, &bytes)
-    } else {
-        Answer::read(api, bytes).map(|answer| answer.texts()).map_err(|_| "malformed")
+        return streamed(api, &bytes);
     }
+    let answer = Answer::read(api, bytes).map_err(|_| "malformed")?;
+    let mut others = Others::default();
+    others.extend(answer.other_surfaces());
+    Ok(Said { texts: answer.texts(), others })
 }
 
-fn streamed_texts(api: Api, bytes: &Bytes) -> Result<Vec<(u32, String)>, &'static str> {
+fn streamed(api: Api, bytes: &Bytes) -> Result<Said, &'static str> {
     let limit = if api == Api::Chat { EVENT_LIMIT } else { usize::MAX }; // the copy itself is bounded
     let mut decoder = sse::Decoder::new(limit);
     decoder.push(bytes);
-    let mut texts = std::collections::BTreeMap::<u32, String>::new();
+    let (mut texts, mut others) = (BTreeMap::<u32, String>::new(), Others::default());
     let mut add = |event: &sse::Event| {
         let Some(Ok(event)) = event.data.as_ref().map(|data| Event::read(api, data)) else { return };
         for piece in event.pieces() {
@@ -245,6 +250,7 @@ fn streamed_texts(api: Api, bytes: &Bytes) -> Result<Vec<(u32, String)>, &'stati
         }
         // What an event repeats whole is what the client keeps.
         texts.extend(event.repeats().into_iter().filter_map(|piece| Some((piece.number, piece.text?))));
+        others.extend(event.other_surfaces());
     };
     while let Some(event) = decoder.next().map_err(|_| "event-too-large")? {
         add(&event);
@@ -252,5 +258,5 @@ fn streamed_texts(api: Api, bytes: &Bytes) -> Result<Vec<(u32, String)>, &'stati
     if let Some(event) = decoder.finish() {
         add(&event);
     }
-    Ok(texts.into_iter().collect())
+    Ok(Said { texts: texts.into_iter().collect(), others })
 }

@@ -4,8 +4,9 @@
 //! text short are events made anew, with the envelope of the last one that came. A response's events say a text up to five times: those that repeat it wait until it
 //! is settled, and say what was shown.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod intake;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,22 +15,19 @@ use http::{HeaderValue, Response, header};
 use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 
-use crate::domain::{Coverage, Ended, StreamGuard};
+use crate::domain::{Coverage, Ended};
 use crate::wire::moderation::Moderation;
-use crate::wire::{Api, Event, Piece, sse};
+use crate::wire::{Api, Event, sse};
 
 use super::answer::moderation;
 use super::app::App;
 use super::body::{self, Body, BoxError};
 use super::error::Error;
 use super::exchange::Exchange;
-use super::held::{Carried, End, Held, Repeated, Text, Turn};
+use super::held::{End, Held, Repeated, Text, Turn};
 use super::judging::{Seen, Understood, Watch};
 use super::keep_alive::KeptAlive;
-use super::observe::EVENT_LIMIT;
-
-/// The most texts of one answer that are watched over: `n` goes to 128 in OpenAI's description.
-const MOST_TEXTS: usize = 128;
+use super::numbers::{Known, Others, Sequence};
 
 /// How long the end of the upstream's body is waited for behind its last event.
 const LINGER: Duration = Duration::from_millis(50);
@@ -74,17 +72,14 @@ struct Guarded {
     held: VecDeque<Held>,
     held_bytes: usize,
     /// The last event that carried text: its envelope serves for the verdict.
-    envelope: Option<Event>,
+    envelope: Option<Arc<Event>>,
     /// The event that ends the stream, as it came: `[DONE]`, or the one that carries the whole response.
     end: Option<Held>,
-    /// The numbers of texts by the ids of their items, and by the number that they have there.
-    known: BTreeMap<(String, u32), u32>,
-    /// What was not read beside the texts.
-    others: BTreeSet<(u32, &'static str)>,
+    known: Known,
+    sequence: Sequence,
+    others: Others,
     /// Whether an event could not be read.
     unread: bool,
-    /// The number of the next event, where events have numbers.
-    sequence: Option<u64>,
     /// Whether the upstream reported an error.
     failed: bool,
     /// Whether the upstream's stream broke off.
@@ -104,10 +99,10 @@ impl Guarded {
             held_bytes: 0,
             envelope: None,
             end: None,
-            known: BTreeMap::new(),
-            others: BTreeSet::new(),
+            known: Known::default(),
+            sequence: Sequence::default(),
+            others: Others::default(),
             unread: false,
-            sequence: None,
             failed: false,
             broken: false,
         }
@@ -154,198 +149,6 @@ impl Guarded {
             self.take(event)?;
         }
         Ok(())
-    }
-
-    /// The most bytes of one event. The last ones of a response carry all of it, pictures that were made included.
-    fn event_limit(&self) -> usize {
-        match self.plan.api {
-            Api::Chat => EVENT_LIMIT,
-            Api::Responses => EVENT_LIMIT.max(self.plan.app.settings.limits.answer),
-        }
-    }
-
-    fn take(&mut self, came: sse::Event) -> Result<(), Error> {
-        if sse::is_done(&came) {
-            self.end = Some(Held::bare(came.raw));
-            return Ok(());
-        }
-        let Some(data) = came.data.as_ref() else { return self.hold(Held::bare(came.raw)) };
-        match Event::read(self.plan.api, data).map_err(Error::from).and_then(|event| self.read(came.raw.clone(), event))
-        {
-            Err(Error::Request(_)) if self.withholds() => Err(Error::AnswerUnread),
-            Err(Error::Request(_)) => {
-                if !std::mem::replace(&mut self.unread, true) {
-                    self.plan.exchange.covered(Coverage::unscanned("answer: event", "malformed"));
-                }
-                self.hold(Held { unread: self.holds(), ..Held::bare(came.raw) })
-            }
-            taken => taken,
-        }
-    }
-
-    /// Puts an event behind those that wait.
-    fn hold(&mut self, held: Held) -> Result<(), Error> {
-        let limit = self.plan.app.settings.limits.answer;
-        self.held_bytes += held.bytes.len();
-        if self.held_bytes > limit {
-            return Err(Error::AnswerTooLarge { limit });
-        }
-        self.held.push_back(held);
-        Ok(())
-    }
-
-    /// Whether text is held back in this stream at all, so that what would leak a withheld draft has to go, too.
-    fn holds(&self) -> bool {
-        self.plan.watch.as_ref().is_some_and(|watch| watch.plan.stream != StreamGuard::Pass)
-    }
-
-    fn withholds(&self) -> bool {
-        self.holds() && self.plan.watch.as_ref().is_some_and(|watch| watch.plan.fail_closed)
-    }
-
-    fn read(&mut self, raw: Bytes, event: Event) -> Result<(), Error> {
-        if self.holds()
-            && let Some(apart) = event.apart()
-        {
-            return self.take_all(&apart.concat().into());
-        }
-        self.failed |= event.error();
-        self.others.extend(event.other_surfaces());
-        let (raw, event) = if self.holds() { event.without_leaks()?.unwrap_or((raw, event)) } else { (raw, event) };
-        let pieces = event.pieces();
-        if !pieces.is_empty() {
-            self.envelope = Some(event.clone());
-        }
-        let (mut carried, mut repeats) = (Vec::new(), Vec::new());
-        if self.plan.watch.is_some() {
-            for piece in pieces {
-                let number = self.numbered(piece.number, piece.id.as_deref());
-                let said = piece.text.as_deref().unwrap_or_default();
-                if self.texts.get(&number).is_some_and(|text| text.end != End::Open) && !said.is_empty() {
-                    return self.late(number, raw);
-                }
-                let text = self.text(number)?;
-                let from = text.answer.draft().len();
-                text.answer.push(said);
-                text.envelope = Some((event.clone(), piece.number, piece.id));
-                let (to, ends) = (text.answer.draft().len(), piece.ends);
-                if ends {
-                    text.answer.finish();
-                    text.end = End::Reached;
-                }
-                carried.push(Carried { text: number, number: piece.number, from, to, ends });
-            }
-            for piece in event.repeats() {
-                repeats.push(self.repeated(&event, piece)?);
-            }
-        }
-        let last = event.last();
-        let echoes = event.echoes() && self.holds();
-        let held = Held { event: Some(event), carried, repeats, ..Held::bare(raw) };
-        if last {
-            self.end = Some(held);
-            Ok(())
-        } else if echoes {
-            Ok(())
-        } else {
-            self.hold(held)
-        }
-    }
-
-    /// Takes in events that were made here.
-    fn take_all(&mut self, events: &Bytes) -> Result<(), Error> {
-        let mut decoder = sse::Decoder::new(usize::MAX);
-        decoder.push(events);
-        while let Ok(Some(event)) = decoder.next() {
-            self.take(event)?;
-        }
-        Ok(())
-    }
-
-    /// A text that an event repeats whole: it is at its end.
-    fn repeated(&mut self, event: &Event, piece: Piece) -> Result<Repeated, Error> {
-        let whole = piece.text.unwrap_or_default();
-        let number = self.meant(piece.number, piece.id.as_deref(), &whole);
-        // A server that says a text only at its end, or the end of it only there: that rest is shown like the rest of it, where its item is still open.
-        let open = self.text(number)?.end == End::Open;
-        let rest = whole.strip_prefix(self.text(number)?.answer.draft()).unwrap_or_default().to_owned();
-        if open && !rest.is_empty() {
-            if self.holds() && !event.last() {
-                self.take_all(&event.with_text(piece.number, piece.id.as_deref(), &rest))?;
-            } else {
-                self.text(number)?.answer.push(&rest);
-            }
-        }
-        let text = self.text(number)?;
-        text.answer.finish();
-        if text.end == End::Open {
-            text.end = End::Reached;
-        }
-        Ok(Repeated { text: number, number: piece.number, whole })
-    }
-
-    /// The number of a text that is known by the id of its item, or by its number alone.
-    fn numbered(&mut self, number: u32, id: Option<&str>) -> u32 {
-        let Some(id) = id else { return number };
-        let known = (id.to_owned(), self.plan.api.within(number));
-        if let Some(number) = self.known.get(&known) {
-            return *number;
-        }
-        let taken = self.texts.contains_key(&number) || self.known.values().any(|other| *other == number);
-        let free = || self.texts.keys().chain(self.known.values()).max().map_or(0, |most| most.saturating_add(1));
-        let number = if taken { free() } else { number };
-        if self.known.len() < MOST_TEXTS {
-            self.known.insert(known, number);
-        }
-        number
-    }
-
-    /// The number of a text that is repeated whole: by its id, else the text that was said so, since servers do not always agree with themselves about ids and indices.
-    fn meant(&mut self, number: u32, id: Option<&str>, whole: &str) -> u32 {
-        let by_id = id.and_then(|id| self.known.get(&(id.to_owned(), self.plan.api.within(number))));
-        if let Some(number) = by_id {
-            return *number;
-        }
-        let said = |text: &Text| {
-            let draft = text.answer.draft();
-            (!draft.is_empty() && whole.starts_with(draft)).then_some(draft.len())
-        };
-        let longest = self.texts.iter().filter_map(|(number, text)| Some((said(text)?, *number))).max();
-        match longest {
-            Some((_, number)) => number,
-            None if id.is_none() => number,
-            None => self.numbered(number, id),
-        }
-    }
-
-    /// An event brings more of a text that is at its end. Nobody judges it: where text is held back, it goes no further.
-    fn late(&mut self, number: u32, raw: Bytes) -> Result<(), Error> {
-        if std::mem::replace(&mut self.text(number)?.end, End::Overrun) == End::Reached {
-            let name = self.plan.api.text_name(number);
-            self.plan.exchange.covered(Coverage::unscanned(format!("{name}, behind its end"), "after-its-end"));
-        }
-        if self.holds() { Ok(()) } else { self.hold(Held::bare(raw)) }
-    }
-
-    /// The text of that number, which may be new.
-    fn text(&mut self, number: u32) -> Result<&mut Text, Error> {
-        let known = self.texts.len();
-        match self.texts.entry(number) {
-            Entry::Occupied(text) => Ok(text.into_mut()),
-            Entry::Vacant(_) if known >= MOST_TEXTS => Err(Error::AnswerUnread),
-            Entry::Vacant(place) => {
-                let watch = self.plan.watch.as_ref().ok_or(Error::AnswerUnread)?;
-                Ok(place.insert(Text {
-                    answer: watch.answer(),
-                    released: 0,
-                    stopped: false,
-                    over: false,
-                    end: End::Open,
-                    envelope: None,
-                    due: None,
-                }))
-            }
-        }
     }
 
     /// Gives every text what it asks for, and sends on what became free.
@@ -436,8 +239,9 @@ impl Guarded {
         if self.plan.api == Api::Chat {
             return bytes;
         }
-        let sequence = held.event.as_ref().and_then(Event::sequence);
-        if held.repeats.is_empty() && verdict.is_none() && sequence.is_some_and(|number| self.is_next(number)) {
+        let sequence = held.event.as_ref().and_then(|event| event.sequence());
+        if held.repeats.is_empty() && verdict.is_none() && sequence.is_some_and(|number| self.sequence.is_next(number))
+        {
             return bytes;
         }
         let shown: BTreeMap<u32, String> =
@@ -446,7 +250,7 @@ impl Guarded {
         decoder.push(&bytes);
         while let Ok(Some(came)) = decoder.next() {
             let event = came.data.as_ref().and_then(|data| Event::read(self.plan.api, data).ok());
-            let sequence = event.as_ref().and_then(Event::sequence).map(|number| self.number(number));
+            let sequence = event.as_ref().and_then(Event::sequence).map(|number| self.sequence.of(number));
             let edited = event.and_then(|event| event.edited(&shown, sequence, verdict));
             out.extend_from_slice(&edited.unwrap_or(came.raw));
         }
@@ -460,22 +264,6 @@ impl Guarded {
         let shown = text.answer.shown();
         let unjudged = self.holds() && shown.trim_end() != repeated.whole.trim_end();
         (text.stopped || unjudged).then_some((repeated.number, shown))
-    }
-
-    /// Whether an event that goes out now has its number already; then it is taken.
-    fn is_next(&mut self, number: u64) -> bool {
-        let next = self.sequence.is_none_or(|next| next == number);
-        if next {
-            self.sequence = Some(number.saturating_add(1));
-        }
-        next
-    }
-
-    /// The number of an event that goes out now and came with this one.
-    fn number(&mut self, came: u64) -> u64 {
-        let number = self.sequence.unwrap_or(came);
-        self.sequence = Some(number.saturating_add(1));
-        number
     }
 
     async fn send(&self, bytes: Bytes) -> Result<(), Gone> {
@@ -504,6 +292,7 @@ impl Guarded {
         let cut_short = stopped && self.plan.api == Api::Chat;
         let end = self.end.take().or_else(|| cut_short.then(|| Held::bare(sse::DONE.clone())));
         let breaks_off = self.broken && end.is_none();
+        let unfinished = end.is_none() && self.plan.api == Api::Responses; // its last event says how it ended
         let verdict = self.plan.wants_verdict.then_some(&verdict);
         let mut last = BytesMut::new();
         if let (Some(verdict), Some(envelope)) = (verdict, &self.envelope) {
@@ -515,7 +304,7 @@ impl Guarded {
         if !last.is_empty() {
             self.send(last.freeze()).await?;
         }
-        let failed = (self.failed || self.broken) && !cut_short;
+        let failed = (self.failed || self.broken || unfinished) && !cut_short;
         self.plan.exchange.ended(if failed { Ended::UpstreamFailed } else { Ended::Complete });
         if breaks_off { self.break_off().await } else { Ok(()) }
     }
@@ -527,11 +316,9 @@ impl Guarded {
             self.plan.exchange.covered(Coverage::scanned(self.plan.api.text_name(*number)));
             self.plan.exchange.texts(text.answer.draft(), &text.answer.shown());
         }
-        let gone = |surface: &str| self.holds() && matches!(surface, "reasoning" | "audio");
-        for (number, surface) in &self.others {
-            let why = if gone(surface) { "removed-with-the-draft" } else { "not-read" };
-            self.plan.exchange.covered(Coverage::unscanned(self.plan.api.surface_name(*number, surface), why));
-        }
+        self.others.tell(&self.plan.exchange, self.plan.api, |surface| {
+            if self.holds() && matches!(surface, "reasoning" | "audio") { "removed-with-the-draft" } else { "not-read" }
+        });
         let verdict = self.plan.watch.as_ref().map(|watch| watch.conclude(verdicts));
         moderation(&self.plan.understood, verdict.as_ref())
     }
@@ -546,6 +333,6 @@ impl Guarded {
     async fn fail(&mut self, error: &Error) -> Result<(), Gone> {
         self.conclude();
         self.plan.exchange.ended(error.ended());
-        self.send(error.event(self.plan.api, self.sequence.unwrap_or_default())).await
+        self.send(error.event(self.plan.api, self.sequence.next())).await
     }
 }

@@ -38,7 +38,7 @@ impl Event {
     ///
     /// # Errors
     /// [`Error`] where it is no JSON object, or has a key twice in an object that is read.
-    pub fn read(api: Api, data: &[u8]) -> Result<Self, Error> {
+    pub fn read(api: Api, data: &Bytes) -> Result<Self, Error> {
         Ok(Self(match api {
             Api::Chat => Form::Chat(Chunk::read(data)?),
             Api::Responses => Form::Responses(Box::new(responses::Event::read(data)?)),
@@ -152,7 +152,7 @@ impl Event {
         match &self.0 {
             Form::Chat(chunk) => Ok(chunk.without_leaks().map(|json| (sse::event(&json), self.clone()))),
             Form::Responses(event) => {
-                let Some(json) = event.without_leaks() else { return Ok(None) };
+                let Some(json) = event.without_leaks().map(Bytes::from) else { return Ok(None) };
                 let clean = responses::Event::read(&json)?;
                 Ok(Some((framed(&json, event.kind()), Self(Form::Responses(Box::new(clean))))))
             }

@@ -118,7 +118,7 @@ impl<'a> Raw<'a> {
 }
 
 /// A place in a text that is known to be JSON.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Cursor<'a> {
     text: &'a str,
     at: usize,

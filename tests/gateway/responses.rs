@@ -305,12 +305,38 @@ async fn a_stream_that_breaches_is_repaired_in_all_five_places() {
     }
 }
 
-/// Floors that hold text back.
-fn holding(guard: &'static str) -> Setup {
+/// A floor with this guard.
+fn guarding(guard: &'static str) -> Setup {
     Setup::floor(Floor { stream: guard, ..Floor::default() })
 }
 
 const STREAM: &str = r#""stream":true, "#;
+
+#[tokio::test]
+async fn a_stream_that_is_shown_at_once_comes_as_it_came_and_its_breach_is_told() {
+    let draft = draft();
+    let whole = events("hm", &draft.each_ref().map(String::as_str)).concat();
+    let reply = Reply::events([whole.clone()]);
+    let (answer, got, record) = asked(guarding("pass"), ask("mendword?", STREAM), vec![reply]).await;
+    assert_eq!((said(&answer), got.len()), (whole, 1));
+    assert_eq!((record.answer.unwrap().outcome, record.ended), (Outcome::Breached, Ended::Complete));
+}
+
+#[tokio::test]
+async fn what_is_recorded_of_a_stream_has_a_bound() {
+    let thoughts = (0..500).map(|at| {
+        let item = thought("hm");
+        format!("data: {{\"type\":\"response.output_item.done\",\"output_index\":{at},\"item\":{item}}}\n\n")
+    });
+    let whole = thoughts.chain(events("", &["Tea."])).collect::<String>();
+    let setups: [fn() -> Setup; 2] = [Setup::default, || Setup::shadow(Mind::Fine)];
+    for setup in setups {
+        let (_, _, record) = asked(setup(), ask("mendword?", STREAM), vec![Reply::events([whole.clone()])]).await;
+        assert!(record.coverage.len() < 140, "{}", record.coverage.len());
+        assert_eq!(reason(&record, "answer: more").as_deref(), Some("not-read"));
+        assert_eq!(record.answer.unwrap().outcome, Outcome::Kept);
+    }
+}
 
 #[tokio::test]
 async fn a_text_that_comes_only_at_its_end_is_judged_all_the_same() {
@@ -326,7 +352,7 @@ async fn a_text_that_comes_only_at_its_end_is_judged_all_the_same() {
     for guard in ["sentence", "hold"] {
         let repair = Reply::json(response("", "Take tea along."));
         let (answer, _, record) =
-            asked(holding(guard), ask("mendword?", STREAM), vec![Reply::events(events.clone()), repair]).await;
+            asked(guarding(guard), ask("mendword?", STREAM), vec![Reply::events(events.clone()), repair]).await;
         assert!(!said(&answer).contains(FAUX_PAS), "{}", said(&answer));
         let events = stream_of(&answer);
         assert_eq!(copies(&events), vec![deltas(&events); 4], "{guard}");
@@ -352,7 +378,7 @@ async fn a_text_with_which_a_part_begins_is_held_back_like_any_other() {
     assert_eq!(events.concat().matches(FAUX_PAS).count(), 6);
     let repair = Reply::json(response("", "Take tea along. Bye."));
     let (answer, _, _) =
-        asked(holding("sentence"), ask("mendword?", STREAM), vec![Reply::events(events), repair]).await;
+        asked(guarding("sentence"), ask("mendword?", STREAM), vec![Reply::events(events), repair]).await;
     assert!(!said(&answer).contains(FAUX_PAS), "{}", said(&answer));
     let events = stream_of(&answer);
     assert_eq!(copies(&events), vec![deltas(&events); 4]);
@@ -381,7 +407,7 @@ async fn texts_are_known_by_their_items_where_indices_disagree() {
         [("Tea.", bad.as_str(), ["Tea.", "Mended."]), (bad.as_str(), "Tea.", ["Mended.", "Tea."])]
     {
         let replies = vec![Reply::events(said_twice(first, second)), Reply::json(response("", "Mended."))];
-        let (answer, got, _) = asked(holding("hold"), ask("mendword?", STREAM), replies).await;
+        let (answer, got, _) = asked(guarding("hold"), ask("mendword?", STREAM), replies).await;
         let text = said(&answer);
         assert!(!text.contains(FAUX_PAS) && got.len() == 2, "{text}");
         let last: Value = serde_json::from_str(text.trim_end().rsplit_once("data: ").unwrap().1).unwrap();
@@ -465,13 +491,12 @@ async fn a_stream_that_failed_or_broke_off_is_recorded_as_such() {
     let draft = draft();
     let whole = events("", &draft.each_ref().map(String::as_str));
     let failed = whole.concat().replace("response.completed", "response.failed");
-    let cut = whole[..whole.len() - 5].concat();
-    for stream in [failed, cut] {
+    let without_end = whole[..whole.len() - 1].concat();
+    for stream in [failed, without_end] {
         let replies = vec![Reply::events([stream.clone()]), Reply::json(response("", "Take tea along. Bye."))];
-        let (answer, _, record) = asked(holding("sentence"), ask("mendword?", STREAM), replies).await;
+        let (answer, _, record) = asked(guarding("sentence"), ask("mendword?", STREAM), replies).await;
         assert!(!said(&answer).contains(FAUX_PAS));
-        let failed = stream.contains("failed");
-        assert_eq!(record.ended == Ended::UpstreamFailed, failed, "{stream}");
+        assert_eq!(record.ended, Ended::UpstreamFailed, "{stream}");
     }
 }
 

@@ -64,11 +64,32 @@ async fn what_a_stream_has_beside_its_text_is_recorded() {
         chunk(r#"{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]},"finish_reason":null}"#);
     let thought = chunk(r#"{"index":0,"delta":{"reasoning_content":"hm"},"finish_reason":null}"#);
     let whole = [role(0), thought, call, delta(0, "Take tea along."), finish(0), DONE.to_owned()];
-    let (_, record) = mended(floor("sentence"), vec![Reply::events(whole)]).await;
-    let reasons: Vec<_> = record.coverage.iter().map(|one| (one.part.as_str(), &one.scan)).collect();
-    for (part, why) in [("answer[0]: tool_calls", "not-read"), ("answer[0]: reasoning", "removed-with-the-draft")] {
-        assert!(reasons.contains(&(part, &Scan::Unscanned(why.to_owned()))), "{reasons:?}");
+    for (setup, thoughts) in [
+        (floor("sentence"), "removed-with-the-draft"),
+        (floor("pass"), "not-read"),
+        (Setup::shadow(Mind::Fine), "not-read"),
+    ] {
+        let (_, record) = mended(setup, vec![Reply::events(whole.clone())]).await;
+        let reasons: Vec<_> = record.coverage.iter().map(|one| (one.part.as_str(), &one.scan)).collect();
+        for (part, why) in [("answer[0]: tool_calls", "not-read"), ("answer[0]: reasoning", thoughts)] {
+            assert!(reasons.contains(&(part, &Scan::Unscanned(why.to_owned()))), "{reasons:?}");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_piece_behind_its_end_takes_nothing_else_with_it() {
+    let both = chunk(
+        r#"{"index":0,"delta":{"content":"late"},"finish_reason":null},{"index":1,"delta":{"content":"Take tea along."},"finish_reason":null}"#,
+    );
+    let whole = [role(0), role(1), delta(0, "Good."), finish(0), both, finish(1), DONE.to_owned()].concat();
+    let gateway = Gateway::start(floor("sentence"), vec![Reply::events([whole])]).await;
+    let answer = gateway.client.chat(request("mendword?", r#""stream":true, "n":2, "#)).await;
+    let said = answer.said();
+    assert_eq!((said.texts[&0].as_str(), said.texts[&1].as_str()), ("Good.", "Take tea along."));
+    let record = gateway.finish_one().await;
+    let late = Scan::Unscanned("after-its-end".to_owned());
+    assert!(record.coverage.iter().any(|one| one.part == "answer[0]: content, behind its end" && one.scan == late));
 }
 
 #[tokio::test]

@@ -49,9 +49,9 @@ impl Event {
     pub(in crate::wire) const DELTA: &str = "response.output_text.delta";
 
     /// Reads one `data:` payload.
-    pub(in crate::wire) fn read(data: &[u8]) -> Result<Self, Error> {
+    pub(in crate::wire) fn read(data: &Bytes) -> Result<Self, Error> {
         let mut event = Self {
-            data: Bytes::copy_from_slice(data),
+            data: data.clone(),
             top: Object { span: 0..0, members: Vec::new() },
             kind: String::new(),
             number: None,
@@ -63,10 +63,10 @@ impl Event {
             output: Output::default(),
             response: None,
         };
+        let start = json::open(data)?;
         // The indices may stand behind what they are the indices of.
-        let first = json::open(data)?.object(&Path::Root, |cursor, name, path| event.place(cursor, name, path))?;
-        event.top = first;
-        json::open(data)?.object(&Path::Root, |cursor, name, path| event.said(cursor, name, path))?;
+        event.top = start.clone().object(&Path::Root, |cursor, name, path| event.place(cursor, name, path))?;
+        start.clone().object(&Path::Root, |cursor, name, path| event.said(cursor, name, path))?;
         event.output.complete();
         Ok(event)
     }
