@@ -11,10 +11,10 @@ use bytes::Bytes;
 use comity::audit::{Audit, AuditOptions};
 use comity::classify::{self, Classifier};
 use comity::domain::{Layers, Mode};
-use comity::gateway::{App, Limits, Parts, Policies, Settings, Shutdown, serve};
+use comity::gateway::{App, Limits, Listener, Parts, Policies, Settings, Shutdown, Tenants, serve};
 use comity::policy::PolicySet;
 use comity::telemetry::Metrics;
-use comity::upstream::{Client, Options};
+use comity::upstream::{Client, Fleet, Options};
 use comity::wire::NotePlace;
 use http::{Method, Request, Response, header};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -96,7 +96,12 @@ impl Stand {
         let (running, shutdown) = Shutdown::new();
         let open = async |mode| {
             let (listener, address) = bind().await;
-            tasks.spawn(serve(app(mode, direct), listener, shutdown.clone(), Duration::from_secs(1)));
+            tasks.spawn(serve(
+                app(mode, direct),
+                Listener::new(listener, None, 1024),
+                shutdown.clone(),
+                Duration::from_secs(1),
+            ));
             address
         };
         let (enforce, shadow) = (open(Mode::Enforce).await, open(Mode::Shadow).await);
@@ -145,7 +150,8 @@ fn app(mode: Mode, upstream: SocketAddr) -> Arc<App> {
         settings,
         classifier: CLASSIFIER.clone(),
         policies: Policies::new(policies()),
-        upstream: Client::new(Options::new(format!("http://{upstream}").parse().unwrap())).unwrap(),
+        upstream: Fleet::only(Client::new(Options::new(format!("http://{upstream}").parse().unwrap())).unwrap()),
+        tenants: Tenants::default(),
         audit: Audit::open(audit).unwrap(),
         metrics: Metrics::new(),
     })

@@ -18,6 +18,7 @@ pub(super) fn record(id: &str) -> Record {
         at: 1_760_000_000_000,
         endpoint: "/v1/chat/completions".to_owned(),
         stream: true,
+        tenant: None,
         mode: Mode::Enforce,
         model: ModelInfo { requested: Some("some-model".to_owned()) },
         context: ContextRecord {

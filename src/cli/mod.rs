@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod eval;
 mod explain;
+mod key;
 mod open;
 mod policy;
 mod serve;
@@ -37,6 +38,8 @@ enum Command {
     Eval(eval::Args),
     /// Read the audit.
     Audit(audit::Args),
+    /// Make a key for a client, and its hash for the tenants' file.
+    Key,
     /// Begin a pack, tune its thresholds, print its schema.
     Policy(policy::Args),
 }
@@ -59,6 +62,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Key => key::run(),
         Command::Policy(args) => policy::run(&args),
     };
     done.unwrap_or_else(|error| {

@@ -7,12 +7,12 @@ use anyhow::{Context, bail};
 
 use crate::audit::{Audit, AuditOptions, SinkKind};
 use crate::classify::{self, Backend, Classifier};
-use crate::config::{Config, caches, models_dir};
+use crate::config::{Config, caches, models_dir, read_tenants};
 use crate::domain::Layers;
-use crate::gateway::{App, Limits, Parts, Policies, Settings, read_packs};
+use crate::gateway::{App, Limits, Parts, Policies, Settings, Tenants, read_packs, unknown_overlay};
 use crate::policy::PolicySet;
 use crate::telemetry::Metrics;
-use crate::upstream::Client;
+use crate::upstream::Fleet;
 
 /// The models' flags, the same for every command that runs them.
 #[derive(Debug, Clone, clap::Args)]
@@ -86,16 +86,22 @@ pub(super) fn app(config: &Config, metrics: Metrics) -> anyhow::Result<Arc<App>>
         policies = set.hash(),
         "models and policies are read"
     );
-    let upstream = Client::new(config.upstream.clone())?;
+    let upstream = Fleet::new(config.upstreams.clone())?;
+    let settings = settings(config);
+    let tenants = tenants(config, &set, &upstream, &settings)?;
     let audit = audit(config)?;
-    Ok(App::new(Parts {
-        settings: settings(config),
-        classifier,
-        policies: Policies::new(set),
-        upstream,
-        audit,
-        metrics,
-    }))
+    Ok(App::new(Parts { settings, classifier, policies: Policies::new(set), upstream, tenants, audit, metrics }))
+}
+
+fn tenants(config: &Config, set: &PolicySet, upstream: &Fleet, settings: &Settings) -> anyhow::Result<Tenants> {
+    let all = match &config.tenants {
+        Some(path) => read_tenants(path, &upstream.names())?,
+        None => Vec::new(),
+    };
+    if let Some(problem) = unknown_overlay(set, &all) {
+        bail!("{problem}");
+    }
+    Ok(Tenants::new(all, config.others, settings))
 }
 
 /// Refuses settings that name overlays which the policies do not have.

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::config::{Config, Overrides};
-use crate::gateway::{App, Shutdown, keep_fresh, serve, serve_admin};
+use crate::gateway::{App, Listener, Shutdown, Sources, Tls, keep_fresh, serve, serve_admin};
 use crate::telemetry::{self, LogOptions, Metrics};
 
 use super::open::{self, ModelArgs};
@@ -82,11 +82,14 @@ fn read(args: &Args) -> anyhow::Result<Config> {
 async fn until_signal(config: &Config) -> anyhow::Result<()> {
     let listener = bind(config.listen, "--listen").await?;
     let admin = bind(config.admin.listen, "--admin-listen").await?;
+    let tls = config.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
     let app = open::app(config, Metrics::new())?;
     let (switch, shutdown) = Shutdown::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hang_up = signal(SignalKind::hangup())?;
-    tracing::info!(listen = %listener.local_addr()?, admin = %admin.local_addr()?, mode = %config.mode, "comity is ready");
+    tracing::info!(listen = %listener.local_addr()?, admin = %admin.local_addr()?, mode = %config.mode, tls = tls.is_some(), "comity is ready");
+    let sources = Sources { policies: config.policies.clone(), tenants: config.tenants.clone(), tls: tls.clone() };
+    let listener = Listener::new(listener, tls, config.limits.connections);
     let serving = serve(app.clone(), listener, shutdown.clone(), config.limits.drain);
     let operating = serve_admin(app.clone(), admin, config.admin.token.clone(), shutdown.clone());
     let stopping = async {
@@ -95,14 +98,14 @@ async fn until_signal(config: &Config) -> anyhow::Result<()> {
         // Listeners that are gone already need no switch.
         let _ = switch.send(true);
     };
-    let keeping = keep_policies(&app, config.policies.clone(), hang_up, shutdown);
+    let keeping = keep(&app, sources, hang_up, shutdown);
     tokio::join!(serving, operating, stopping, keeping);
     app.close(Duration::from_secs(5));
     Ok(())
 }
 
-/// Embeds the norms, and reads the policies again when their folder changes or SIGHUP comes.
-async fn keep_policies(app: &Arc<App>, dir: Option<PathBuf>, mut hang_up: Signal, mut shutdown: Shutdown) {
+/// Embeds the norms, asks the model servers how they are, and reads what can change again when its folder changes or SIGHUP comes.
+async fn keep(app: &Arc<App>, sources: Sources, mut hang_up: Signal, mut shutdown: Shutdown) {
     let again = Arc::new(Notify::new());
     let hanging_up = async {
         while hang_up.recv().await.is_some() {
@@ -116,10 +119,10 @@ async fn keep_policies(app: &Arc<App>, dir: Option<PathBuf>, mut hang_up: Signal
             Err(why) => tracing::warn!(%why, "the norms could not be embedded ahead; the first requests wait for it"),
         }
     };
-    let keeping = keep_fresh(Arc::clone(app), dir, Arc::clone(&again));
+    let keeping = keep_fresh(Arc::clone(app), sources, Arc::clone(&again));
     tokio::select! {
         () = shutdown.begun() => {}
-        () = async { tokio::join!(hanging_up, warming, keeping); } => {}
+        () = async { tokio::join!(hanging_up, warming, keeping, app.watch_servers()); } => {}
     }
 }
 

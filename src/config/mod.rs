@@ -2,6 +2,8 @@
 
 mod raw;
 mod reader;
+mod servers;
+mod tenants;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,17 +16,16 @@ use secrecy::SecretString;
 use crate::classify::{Backend, PictureLimits};
 use crate::domain::{Country, Layers, Mode};
 use crate::telemetry::LogFormat;
-use crate::upstream;
+use crate::upstream::Member;
 use crate::wire::NotePlace;
 
 use raw::Raw;
 use reader::{Reader, place};
 
+pub use tenants::{KeyHash, NoKeyHash, Others, Tenant, read_tenants};
+
 /// Where records go when nothing else is said.
 pub const AUDIT_FILE: &str = "comity.sqlite";
-
-/// Where the model server is and how it is called.
-pub type Upstream = upstream::Options;
 
 /// Valid settings.
 #[derive(Debug)]
@@ -33,8 +34,14 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Whether decisions are carried out.
     pub mode: Mode,
-    /// The model server.
-    pub upstream: Upstream,
+    /// TLS for clients; `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// The model servers, in the order in which they are tried.
+    pub upstreams: Vec<Member>,
+    /// The file of the tenants; `None`: there are none.
+    pub tenants: Option<PathBuf>,
+    /// What is done with requests that bear no tenant's key.
+    pub others: Others,
     /// The folder of the packs; `None`: those in the program.
     pub policies: Option<PathBuf>,
     /// The country where nothing stronger names one.
@@ -75,6 +82,17 @@ pub struct Config {
     pub log_filter: String,
 }
 
+/// The files of TLS for clients, PEM each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server's certificate, and those that lead from it to an authority.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// The authorities of which clients have to show a certificate; `None`: clients need none.
+    pub client_roots: Option<PathBuf>,
+}
+
 /// Bounds on requests.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -86,6 +104,8 @@ pub struct Limits {
     pub body_patience: Duration,
     /// Requests under way at once.
     pub requests: usize,
+    /// Connections of clients at once.
+    pub connections: usize,
     /// Exchanges looked at beside the traffic at once.
     pub observers: usize,
     /// The longest that the models may take for a turn.

@@ -11,7 +11,10 @@ use toml::Spanned;
 pub(super) struct Raw {
     pub(super) listen: Option<Spanned<String>>,
     pub(super) mode: Option<Spanned<String>>,
+    pub(super) tls: Tls,
     pub(super) upstream: Upstream,
+    pub(super) upstreams: Vec<Upstream>,
+    pub(super) tenants: Tenants,
     pub(super) policies: Policies,
     pub(super) models: Models,
     pub(super) limits: Limits,
@@ -24,10 +27,33 @@ pub(super) struct Raw {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Upstream {
-    pub(super) url: Option<Spanned<String>>,
+#[expect(clippy::struct_field_names, reason = "they are named as in the file")]
+pub(super) struct Tls {
+    pub(super) certificate_file: Option<Spanned<PathBuf>>,
     pub(super) key_file: Option<Spanned<PathBuf>>,
+    pub(super) client_roots_file: Option<Spanned<PathBuf>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Tenants {
+    pub(super) file: Option<PathBuf>,
+    pub(super) others: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Upstream {
+    pub(super) name: Option<Spanned<String>>,
+    pub(super) url: Option<Spanned<String>>,
+    pub(super) models: Option<Vec<String>>,
+    pub(super) key_file: Option<Spanned<PathBuf>>,
+    pub(super) key_header: Option<Spanned<String>>,
+    pub(super) health_path: Option<Spanned<String>>,
+    pub(super) http2: Option<bool>,
     pub(super) roots_file: Option<PathBuf>,
+    pub(super) certificate_file: Option<Spanned<PathBuf>>,
+    pub(super) certificate_key_file: Option<Spanned<PathBuf>>,
     pub(super) connect_seconds: Option<Spanned<u64>>,
     pub(super) first_byte_seconds: Option<Spanned<u64>>,
     pub(super) idle_seconds: Option<Spanned<u64>>,
@@ -64,6 +90,7 @@ pub(super) struct Limits {
     pub(super) answer_mib: Option<Spanned<u64>>,
     pub(super) body_seconds: Option<Spanned<u64>>,
     pub(super) requests: Option<Spanned<u64>>,
+    pub(super) connections: Option<Spanned<u64>>,
     pub(super) observers: Option<Spanned<u64>>,
     pub(super) picture_mib: Option<Spanned<u64>>,
     pub(super) picture_megapixels: Option<Spanned<u64>>,

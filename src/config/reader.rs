@@ -14,7 +14,7 @@ use crate::domain::{Country, Layers};
 use crate::wire::NotePlace;
 
 use super::raw::{self, Raw};
-use super::{AUDIT_FILE, Admin, Audit, Config, Limits, Overrides, Upstream, caches};
+use super::{AUDIT_FILE, Admin, Audit, Config, Limits, Others, Overrides, caches};
 
 /// `:line:column` of a byte range, both counted from 1.
 pub(super) fn place(text: &str, span: &Range<usize>) -> String {
@@ -46,9 +46,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn problem<T>(&mut self, at: Option<&Spanned<T>>, says: impl fmt::Display) {
+    pub(super) fn problem<T>(&mut self, at: Option<&Spanned<T>>, says: impl fmt::Display) {
         let place = at.map_or_else(String::new, |value| place(self.text, &value.span()));
         self.problems.push(format!("{}{place}: {says}", self.path));
+    }
+
+    pub(super) fn problem_of_flag(&mut self, flag: &str, says: impl fmt::Display) {
+        self.problems.push(format!("{flag}: {says}"));
+    }
+
+    /// What was found to be wrong.
+    pub(super) fn into_problems(self) -> Vec<String> {
+        self.problems
     }
 
     /// A word: from the command line, else from the file, else the default.
@@ -72,7 +81,13 @@ impl<'a> Reader<'a> {
     }
 
     /// A number within bounds.
-    fn number(&mut self, name: &str, file: Option<&Spanned<u64>>, default: u64, within: &RangeInclusive<u64>) -> u64 {
+    pub(super) fn number(
+        &mut self,
+        name: &str,
+        file: Option<&Spanned<u64>>,
+        default: u64,
+        within: &RangeInclusive<u64>,
+    ) -> u64 {
         let value = file.map_or(default, |value| *value.as_ref());
         if !within.contains(&value) {
             self.problem(
@@ -83,15 +98,15 @@ impl<'a> Reader<'a> {
         value
     }
 
-    fn seconds(&mut self, name: &str, file: Option<&Spanned<u64>>, default: u64) -> Duration {
+    pub(super) fn seconds(&mut self, name: &str, file: Option<&Spanned<u64>>, default: u64) -> Duration {
         Duration::from_secs(self.number(name, file, default, &(1..=86_400)))
     }
 
-    fn size(&mut self, name: &str, file: Option<&Spanned<u64>>, default: u64, most: u64) -> usize {
+    pub(super) fn size(&mut self, name: &str, file: Option<&Spanned<u64>>, default: u64, most: u64) -> usize {
         usize::try_from(self.number(name, file, default, &(1..=most))).unwrap_or(usize::MAX)
     }
 
-    fn secret(&mut self, file: Option<&Spanned<PathBuf>>) -> Option<SecretString> {
+    pub(super) fn secret(&mut self, file: Option<&Spanned<PathBuf>>) -> Option<SecretString> {
         let path = file?.as_ref();
         match std::fs::read_to_string(path) {
             Ok(text) if !text.trim().is_empty() => Some(SecretString::from(text.trim())),
@@ -109,7 +124,9 @@ impl<'a> Reader<'a> {
     fn config(&mut self, raw: &Raw, over: &Overrides) -> Option<Config> {
         let listen = self.word(over.listen.as_ref(), "--listen", raw.listen.as_ref(), "127.0.0.1:8080");
         let mode = self.word(over.mode.as_ref(), "--mode", raw.mode.as_ref(), "enforce");
-        let upstream = self.upstream(&raw.upstream, over);
+        let upstreams = self.upstreams(raw, over);
+        let tls = self.tls(&raw.tls);
+        let others = self.others(&raw.tenants, raw.upstream.key_file.is_some());
         let country = self.country(raw.policies.country.as_ref());
         let backend = self.word(over.backend.as_ref(), "--backend", raw.models.backend.as_ref(), "auto");
         let models = &raw.models;
@@ -125,7 +142,10 @@ impl<'a> Reader<'a> {
         Some(Config {
             listen: listen?,
             mode: mode?,
-            upstream: upstream?,
+            tls,
+            upstreams,
+            tenants: raw.tenants.file.clone(),
+            others,
             policies: over.policies.clone().or_else(|| raw.policies.dir.clone()),
             country,
             layers: layers(&raw.policies),
@@ -148,43 +168,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn upstream(&mut self, raw: &raw::Upstream, over: &Overrides) -> Option<Upstream> {
-        let url = over.upstream.as_ref().or(raw.url.as_ref().map(Spanned::as_ref));
-        let Some(url) = url else {
-            self.problems.push(format!(
-                "{}: no model server is named: give --upstream URL, or `url` under [upstream], such as http://127.0.0.1:8000/v1",
-                self.path
-            ));
-            return None;
-        };
-        let parsed = url.parse::<http::Uri>().ok().filter(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https"))
-                && uri.host().is_some_and(|host| !host.is_empty())
-                && uri.query().is_none()
-        });
-        let Some(base) = parsed else {
-            let says = format!(
-                "`{url}` is no base URL of a model server: write http:// or https://, a host, and a path such as /v1"
-            );
-            if over.upstream.is_some() {
-                self.problems.push(format!("--upstream: {says}"));
-            } else {
-                self.problem(raw.url.as_ref(), says);
-            }
-            return None;
-        };
-        Some(Upstream {
-            connect_timeout: self.seconds("connect_seconds", raw.connect_seconds.as_ref(), 5),
-            first_byte_timeout: self.seconds("first_byte_seconds", raw.first_byte_seconds.as_ref(), 600),
-            idle_timeout: self.seconds("idle_seconds", raw.idle_seconds.as_ref(), 120),
-            retries: raw.retries.unwrap_or(1).min(5),
-            extra_roots: raw.roots_file.clone(),
-            key: self.secret(raw.key_file.as_ref()),
-            ..Upstream::new(base)
-        })
-    }
-
-    fn country(&mut self, file: Option<&Spanned<String>>) -> Option<Country> {
+    pub(super) fn country(&mut self, file: Option<&Spanned<String>>) -> Option<Country> {
         let value = file?;
         match value.as_ref().parse() {
             Ok(country) => Some(country),
@@ -216,6 +200,7 @@ impl<'a> Reader<'a> {
             answer: self.size("answer_mib", raw.answer_mib.as_ref(), 8, 1024).saturating_mul(1 << 20),
             body_patience: self.seconds("body_seconds", raw.body_seconds.as_ref(), 60),
             requests: self.size("requests", raw.requests.as_ref(), 512, 100_000),
+            connections: self.size("connections", raw.connections.as_ref(), 4096, 1_000_000),
             observers: self.size("observers", raw.observers.as_ref(), 64, 100_000),
             turn: millis(self.number("turn_ms", models.turn_ms.as_ref(), 1500, &(1..=60_000))),
             piece: millis(self.number("piece_ms", models.piece_ms.as_ref(), 1500, &(1..=60_000))),
@@ -243,6 +228,24 @@ impl<'a> Reader<'a> {
                 self.problem(file, format!("`{other}` is no place for the note: use before-user or in-user"));
                 None
             }
+        }
+    }
+
+    fn others(&mut self, raw: &raw::Tenants, own_key: bool) -> Others {
+        match raw.others.as_ref().map(|word| word.as_ref().as_str()) {
+            Some("pass") => Others::Pass,
+            Some("refuse") => Others::Refuse,
+            Some(other) => {
+                self.problem(raw.others.as_ref(), format!("`{other}`: use pass or refuse"));
+                Others::Refuse
+            }
+            // Whoever has no key of a tenant would use the server's own, for nothing.
+            None if own_key && raw.file.is_some() => {
+                let says = "[tenants] has to say `others`, since [upstream] has a key: `refuse` turns away who bears no tenant's key, `pass` lets them use the server's";
+                self.problem::<()>(None, says);
+                Others::Refuse
+            }
+            None => Others::Pass,
         }
     }
 

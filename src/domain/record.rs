@@ -138,6 +138,9 @@ pub struct Record {
     pub endpoint: String,
     /// Whether a stream was asked for.
     pub stream: bool,
+    /// The tenant whose key it bore, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// Whether decisions were carried out.
     pub mode: Mode,
     /// The model.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use http::{HeaderMap, Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
@@ -14,11 +15,17 @@ use crate::context::{AddedName, Places};
 use crate::domain::{Country, Coverage, Hint, Layers, Mode, Unavailable};
 use crate::policy::PolicySet;
 use crate::telemetry::{AuditGauges, Metrics, ModelGauges};
-use crate::upstream::Client;
+use crate::upstream::{Destination, Fleet, Key, UpstreamError};
 use crate::wire::{Inbound, NotePlace};
 
+use super::body::Body;
 use super::error::Error;
 use super::judging::{Understood, understand};
+use super::routes;
+use super::tenants::{Caller, Tenants};
+
+/// How often model servers are asked whether they are well.
+const PROBE_EVERY: Duration = Duration::from_secs(5);
 
 /// Bounds on what one request, and all of them together, may take.
 #[derive(Debug, Clone)]
@@ -120,8 +127,10 @@ pub struct Parts {
     pub classifier: Classifier,
     /// The policies.
     pub policies: Policies,
-    /// The model server.
-    pub upstream: Client,
+    /// The model servers.
+    pub upstream: Fleet,
+    /// Who has a key.
+    pub tenants: Tenants,
     /// Where records go.
     pub audit: Audit,
     /// Where figures go.
@@ -138,7 +147,10 @@ pub struct App {
     refused: ArcSwapOption<Refused>,
     /// Whether the norms in force are still being embedded for the first time.
     warming: AtomicBool,
-    pub(super) upstream: Client,
+    pub(super) upstream: Fleet,
+    pub(super) tenants: ArcSwap<Tenants>,
+    /// Whoever is no tenant.
+    stranger: Arc<Caller>,
     pub(super) audit: Audit,
     pub(super) metrics: Metrics,
     /// Every task that outlives its request; shutdown waits for it.
@@ -151,12 +163,14 @@ impl App {
     /// Joins the parts.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { settings, classifier, policies, upstream, audit, metrics } = parts;
+        let Parts { settings, classifier, policies, upstream, tenants, audit, metrics } = parts;
         let requests = Arc::new(Semaphore::new(settings.limits.concurrent));
         let observers = Arc::new(Semaphore::new(settings.limits.observers));
         let policies = ArcSwap::from_pointee(policies);
         let tasks = TaskTracker::new();
         Arc::new(Self {
+            stranger: Arc::new(Caller::stranger(&settings)),
+            tenants: ArcSwap::from_pointee(tenants),
             settings,
             classifier,
             policies,
@@ -175,12 +189,54 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Busy`].
-    pub(super) fn place(&self) -> Result<Option<OwnedSemaphorePermit>, Error> {
-        match (self.settings.mode, Arc::clone(&self.requests).try_acquire_owned()) {
+    pub(super) fn place(&self, mode: Mode) -> Result<Option<OwnedSemaphorePermit>, Error> {
+        match (mode, Arc::clone(&self.requests).try_acquire_owned()) {
             (_, Ok(place)) => Ok(Some(place)),
             (Mode::Shadow, Err(_)) => Ok(None),
             (Mode::Enforce, Err(_)) => Err(Error::Busy),
         }
+    }
+
+    /// Whom a request comes from. A tenant's key is taken out of the headers.
+    ///
+    /// # Errors
+    /// [`Error::Key`].
+    pub(super) fn caller(&self, headers: &mut HeaderMap) -> Result<Arc<Caller>, Error> {
+        Ok(self.tenants.load().caller(headers)?.unwrap_or_else(|| Arc::clone(&self.stranger)))
+    }
+
+    /// Sends a request to the model server that may have it.
+    ///
+    /// # Errors
+    /// As [`Fleet::send`].
+    pub(super) async fn send(
+        &self,
+        caller: &Caller,
+        model: Option<&str>,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, UpstreamError> {
+        let deployment = routes::deployment(request.uri().path());
+        let to = Destination { server: caller.server.as_deref(), model: model.or(deployment.as_deref()) };
+        if let Some(key) = &caller.upstream_key {
+            request.extensions_mut().insert(Key(key.clone()));
+        }
+        self.upstream.send(to, request).await
+    }
+
+    /// Asks the model server that may have it for another protocol.
+    ///
+    /// # Errors
+    /// As [`Fleet::switch`].
+    pub(super) async fn switch(
+        &self,
+        caller: &Caller,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, UpstreamError> {
+        let model = routes::queried(request.uri(), "model");
+        if let Some(key) = &caller.upstream_key {
+            request.extensions_mut().insert(Key(key.clone()));
+        }
+        self.upstream.switch(Destination { server: caller.server.as_deref(), model: model.as_deref() }, request).await
     }
 
     /// Reads a turn with the policies in force.
@@ -191,6 +247,11 @@ impl App {
         let unseen = inbound.unseen().iter().map(|(part, why)| Coverage::unscanned(*part, *why));
         understood.reading.coverage.extend(unseen);
         understood
+    }
+
+    /// Keeps asking the model servers whether they are well, for as long as it is polled.
+    pub async fn watch_servers(&self) {
+        self.upstream.watch(PROBE_EVERY).await;
     }
 
     /// Brings gauges up to date, before figures are shown.
@@ -208,6 +269,9 @@ impl App {
         };
         let (written, dropped, queued) = (self.audit.written(), self.audit.dropped(), self.audit.queued() as u64);
         self.metrics.observe(models, AuditGauges { written, dropped, queued });
+        for server in self.upstream.health() {
+            self.metrics.server(&server.name, server.well, server.opened);
+        }
     }
 
     /// Writes the records that wait. After this nothing is recorded any more.

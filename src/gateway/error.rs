@@ -1,5 +1,7 @@
 //! What a client is told when a request fails: the only place that knows HTTP statuses. Messages say what to do and carry nothing from inside.
 
+use std::time::Duration;
+
 use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::domain::Ended;
@@ -8,6 +10,7 @@ use crate::wire::{self, Api};
 
 use super::body::{Body, full};
 use super::hints::HintError;
+use super::tenants::whole_seconds;
 
 /// Why a request was not served.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,12 @@ pub(super) enum Error {
     Hint(#[from] HintError),
     #[error("Too many requests are under way. Try again in a moment.")]
     Busy,
+    #[error("No valid key: send the one that the operator of this server gave you, as a bearer token.")]
+    Key,
+    #[error("Too many requests in a minute for this key. Try again in {} s.", whole_seconds(*wait))]
+    TenantRate { wait: Duration },
+    #[error("Too many requests with this key are under way. Wait until one has ended.")]
+    TenantBusy,
     #[error("{0}")]
     Upstream(#[from] UpstreamError),
     #[error("The model server's answer is larger than {} MiB and could not be checked. Raise `limits.answer_mib`.", limit / (1 << 20))]
@@ -50,6 +59,10 @@ impl Error {
             Self::Request(error) => (StatusCode::BAD_REQUEST, "invalid_request_error", error.code()),
             Self::Hint(error) => (StatusCode::BAD_REQUEST, "invalid_request_error", error.code()),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "overloaded"),
+            Self::Key => (StatusCode::UNAUTHORIZED, "invalid_request_error", "invalid_api_key"),
+            Self::TenantRate { .. } | Self::TenantBusy => {
+                (StatusCode::TOO_MANY_REQUESTS, "requests", "rate_limit_exceeded")
+            }
             Self::Upstream(error) => upstream_kind(error),
             Self::AnswerTooLarge { .. } => (StatusCode::BAD_GATEWAY, "server_error", "answer_too_large"),
             Self::AnswerUnread => (StatusCode::BAD_GATEWAY, "server_error", "answer_unreadable"),
@@ -64,14 +77,18 @@ impl Error {
     /// How the record says that the request ended.
     pub(super) fn ended(&self) -> Ended {
         match self {
-            Self::Upstream(_) | Self::AnswerTooLarge { .. } | Self::AnswerUnread => Ended::UpstreamFailed,
             Self::BodyBroken => Ended::ClientGone,
             Self::BodyTooLarge { .. }
             | Self::BodyLate
             | Self::Encoding
             | Self::Request(_)
             | Self::Hint(_)
+            | Self::Key
+            | Self::TenantRate { .. }
+            | Self::TenantBusy
+            | Self::Upstream(UpstreamError::Unserved)
             | Self::Busy => Ended::Refused,
+            Self::Upstream(_) | Self::AnswerTooLarge { .. } | Self::AnswerUnread => Ended::UpstreamFailed,
         }
     }
 
@@ -79,7 +96,11 @@ impl Error {
         match self {
             Self::Request(error) => error.param(),
             Self::Hint(error) => Some(error.header()),
-            Self::BodyTooLarge { .. }
+            Self::Upstream(UpstreamError::Unserved) => Some("model"),
+            Self::Key
+            | Self::TenantRate { .. }
+            | Self::TenantBusy
+            | Self::BodyTooLarge { .. }
             | Self::BodyLate
             | Self::BodyBroken
             | Self::Encoding
@@ -97,8 +118,15 @@ impl Error {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if kind == "server_error" {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        match self {
+            Self::TenantRate { wait } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(*wait)));
+            }
+            Self::Key => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            _ if kind == "server_error" || status == StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+            }
+            _ => {}
         }
         // Without this, OpenAI's clients send an answer that could not be checked, or a slow upload, twice again.
         if matches!(code, "answer_too_large" | "answer_unreadable" | "request_timeout") {
@@ -127,6 +155,7 @@ impl Error {
 
 fn upstream_kind(error: &UpstreamError) -> Kind {
     match error {
+        UpstreamError::Unserved => (StatusCode::NOT_FOUND, "invalid_request_error", "model_not_found"),
         UpstreamError::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "server_error", "upstream_timeout"),
         UpstreamError::Connect
         | UpstreamError::Tls

@@ -17,6 +17,7 @@ use super::app::App;
 use super::error::Error;
 use super::judging::Understood;
 use super::routes::class;
+use super::tenants::Caller;
 
 /// A handle on the record of one request.
 #[derive(Debug, Clone)]
@@ -56,6 +57,13 @@ impl Exchange {
     /// The id that the client gets as `comity-record`.
     pub(super) fn id(&self) -> String {
         self.record().id.clone()
+    }
+
+    /// Whom the request comes from.
+    pub(super) fn comes_from(&self, caller: &Caller) {
+        let mut record = self.record();
+        record.tenant.clone_from(&caller.tenant);
+        record.mode = caller.mode;
     }
 
     /// What the request asked for.
@@ -221,6 +229,7 @@ fn blank(app: &App, parts: &request::Parts, guarded: bool) -> Record {
         at: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
         endpoint: parts.uri.path().chars().take(200).collect(),
         stream: false,
+        tenant: None,
         mode: app.settings.mode,
         model: ModelInfo::default(),
         context: ContextRecord::default(),

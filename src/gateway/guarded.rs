@@ -18,37 +18,40 @@ use super::hints::{VERDICT, hint};
 use super::judging::Understood;
 use super::outgoing::Outgoing;
 use super::shadow;
+use super::tenants::Caller;
 
 /// One request in the traffic: read, understood, decided, taught, sent on, its answer watched over.
 pub(super) async fn guarded(
     app: &Arc<App>,
     api: Api,
+    caller: &Arc<Caller>,
     parts: request::Parts,
     body: Incoming,
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
-    if app.settings.mode == Mode::Shadow {
-        return shadow::beside(app, api, parts, body, exchange).await;
+    if caller.mode == Mode::Shadow {
+        return shadow::beside(app, api, caller, parts, body, exchange).await;
     }
     let limits = &app.settings.limits;
     let came = body::read(body, limits.body, limits.body_patience).await?;
     let plain = body::decoded(came.clone(), &parts.headers, limits.body)?;
     let inbound = Arc::new(Inbound::read(api, plain)?); // what Comity does not know stays as it came
     exchange.asked(inbound.model(), inbound.stream());
-    let (hint, wrong) = hint(app, &inbound, &parts.headers);
+    let (hint, wrong) = hint(app, caller, &inbound, &parts.headers);
     if inbound.moderation() == Some(ModerationMode::Score) {
-        return shadow::of_one(app, parts, came, inbound, exchange).await;
+        return shadow::of_one(app, caller, parts, came, inbound, exchange).await;
     }
     wrong.into_iter().next().map_or(Ok(()), Err)?;
     let understood = app.understand(&inbound, &hint).await; // never an error: silence is data
     exchange.understood(&understood, Mode::Enforce, app.settings.keep_contents);
-    let wants_verdict = app.settings.include_verdict || inbound.moderation().is_some() || asks_for_verdict(&parts);
+    let asked = inbound.moderation().is_some() || asks_for_verdict(&parts);
+    let wants_verdict = caller.includes_verdict || (asked && !caller.hides_verdict);
     if understood.decision.action == Action::Decline {
         return Ok(decline(app, &inbound, &understood, exchange, wants_verdict));
     }
     let note = policy::note(&understood.decision);
     exchange.taught(note.as_deref());
-    let outgoing = Outgoing { uri: parts.uri, headers: parts.headers, came, inbound, note };
+    let outgoing = Outgoing { caller: Arc::clone(caller), uri: parts.uri, headers: parts.headers, came, inbound, note };
     let response = outgoing.send(app).await?;
     answer::guarded(app, response, understood, outgoing, exchange, wants_verdict).await
 }

@@ -8,6 +8,7 @@ use crate::wire::Inbound;
 use crate::wire::adjust::{AdjustError, adjustments};
 
 use super::app::App;
+use super::tenants::Caller;
 
 /// Names the countries whose norms are in play.
 pub(super) const COUNTRY: &str = "comity-country";
@@ -70,13 +71,13 @@ fn header_of(layer: Layer) -> &'static str {
 }
 
 /// The hint, as far as it could be read, and what could not be followed.
-pub(super) fn hint(app: &App, inbound: &Inbound, headers: &HeaderMap) -> (Hint, Vec<HintError>) {
+pub(super) fn hint(app: &App, caller: &Caller, inbound: &Inbound, headers: &HeaderMap) -> (Hint, Vec<HintError>) {
     let policies = app.policies.load();
     let mut wrong = Vec::new();
     let header = kept(countries(headers), &mut wrong);
-    let layers = layers(headers, &app.settings.layers, &policies.set, &mut wrong);
+    let layers = layers(headers, &caller.layers, &policies.set, &mut wrong);
     let accept_language = text(headers, header::ACCEPT_LANGUAGE.as_str()).map(str::to_owned);
-    (Hint { header, default: app.settings.default_country, accept_language, layers, ..inbound.hint() }, wrong)
+    (Hint { header, default: caller.country, accept_language, layers, ..inbound.hint() }, wrong)
 }
 
 fn countries(headers: &HeaderMap) -> Result<Vec<Country>, UnknownCountry> {

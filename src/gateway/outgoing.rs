@@ -11,10 +11,12 @@ use crate::wire::{Answer, Inbound};
 use super::app::App;
 use super::body::{self, Body, full};
 use super::hints::{ADJUST, COUNTRY, GROUP, REGION, VERDICT};
+use super::tenants::Caller;
 
 /// A request that can be sent, and sent again with a draft to repair.
 #[derive(Debug, Clone)]
 pub(super) struct Outgoing {
+    pub(super) caller: Arc<Caller>,
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
     /// The body as it came, in whatever content coding.
@@ -61,7 +63,8 @@ impl Outgoing {
     async fn post(&self, app: &App, body: Bytes, mut headers: HeaderMap) -> Result<Response<Body>, UpstreamError> {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-        app.upstream.send(request(Method::POST, self.uri.clone(), headers, full(body))).await
+        let request = request(Method::POST, self.uri.clone(), headers, full(body));
+        app.send(&self.caller, self.inbound.model(), request).await
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use http::{Response, request};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::app::App;
@@ -12,20 +11,24 @@ use super::error::Error;
 use super::exchange::Exchange;
 use super::observe::{self, Passing, Way};
 use super::outgoing;
+use super::peek::model_asked_for;
+use super::tenants::Caller;
 use super::tunnel;
 
 /// Passes a request on and its answer back, byte for byte.
 pub(super) async fn pass(
     app: &Arc<App>,
+    caller: &Arc<Caller>,
     parts: request::Parts,
     body: Incoming,
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
     if tunnel::asked_for(&parts) {
-        return tunnel::open(app, parts, exchange).await;
+        return tunnel::open(app, caller, parts, exchange).await;
     }
-    let body = Passing::body(body.map_err(Into::into).boxed_unsync(), Way::Up, exchange.clone(), None);
+    let (model, body) = model_asked_for(app, caller, &parts, body).await;
+    let body = Passing::body(body, Way::Up, exchange.clone(), None);
     let request = outgoing::request(parts.method, parts.uri, parts.headers, body);
-    let response = app.upstream.send(request).await?;
+    let response = app.send(caller, model.as_deref(), request).await?;
     Ok(observe::passed(response, exchange))
 }

@@ -1,4 +1,4 @@
-//! Policies change without a restart: the folder is watched, a signal asks for it, and the last good version is kept.
+//! Policies, tenants and certificates change without a restart: their folders are watched, a signal asks for it, and the last good version is kept.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,10 +7,13 @@ use std::time::Duration;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
+use crate::config::{Tenant, read_tenants};
 use crate::policy::{PolicySet, Severity};
 
 use super::app::{App, Policies, Refused};
 use super::packs::read_packs;
+use super::tenants::Tenants;
+use super::tls::Tls;
 
 /// How long a folder has to be quiet before it is read: an editor, or a copy of many files, writes in several steps.
 const QUIET: Duration = Duration::from_millis(400);
@@ -28,18 +31,64 @@ pub enum Reload {
     Refused,
 }
 
-/// Reads the policies again whenever `again` is notified or the folder changes, for as long as it is polled.
-pub async fn keep_fresh(app: Arc<App>, dir: Option<PathBuf>, again: Arc<Notify>) {
-    let _watcher = dir.as_deref().and_then(|dir| watch(dir, &again));
+/// What can change while the server runs.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The folder of the packs; `None`: those in the program.
+    pub policies: Option<PathBuf>,
+    /// The file of the tenants; `None`: there are none.
+    pub tenants: Option<PathBuf>,
+    /// TLS for clients.
+    pub tls: Option<Arc<Tls>>,
+}
+
+impl Sources {
+    /// The folders in which they lie. Files are exchanged by renaming, and in a mounted volume by a link beside them: only their folder tells.
+    fn folders(&self) -> impl Iterator<Item = (&Path, RecursiveMode)> {
+        let certificates = self.tls.iter().map(|tls| tls.files());
+        let certificates =
+            certificates.flat_map(|files| [Some(&files.certificate), Some(&files.key), files.client_roots.as_ref()]);
+        let files = self.tenants.as_ref().into_iter().chain(certificates.flatten());
+        let beside = files.filter_map(|file| file.parent());
+        let here = |folder: &'static str| Path::new(folder);
+        let beside = beside.map(move |folder| if folder.as_os_str().is_empty() { here(".") } else { folder });
+        let policies = self.policies.iter().map(|folder| (folder.as_path(), RecursiveMode::Recursive));
+        policies.chain(beside.map(|folder| (folder, RecursiveMode::NonRecursive)))
+    }
+}
+
+/// Reads everything again whenever `again` is notified or a folder changes, for as long as it is polled.
+pub async fn keep_fresh(app: Arc<App>, sources: Sources, again: Arc<Notify>) {
+    let _watcher = watch(&sources, &again);
     loop {
         again.notified().await;
         settled(&again).await;
-        reload(&app, dir.clone()).await;
+        reload(&app, &sources).await;
+    }
+}
+
+/// Reads everything again, and puts in force what has no mistake.
+pub async fn reload(app: &App, sources: &Sources) {
+    reload_policies(app, sources.policies.clone()).await;
+    if let Some(path) = &sources.tenants {
+        reload_tenants(app, path.clone()).await;
+    }
+    if let Some(tls) = sources.tls.clone() {
+        let reloaded = tokio::task::spawn_blocking(move || tls.reload()).await;
+        let became = match reloaded {
+            Ok(Ok(())) => Reload::Taken,
+            Ok(Err(why)) => {
+                tracing::warn!(%why, "the certificates cannot be used; those in force stay so");
+                Reload::Refused
+            }
+            Err(_) => Reload::Refused,
+        };
+        app.metrics.reloaded("certificates", became.word());
     }
 }
 
 /// A watcher that notifies `again`. Where the system cannot watch, signals still work.
-fn watch(dir: &Path, again: &Arc<Notify>) -> Option<impl Watcher> {
+fn watch(sources: &Sources, again: &Arc<Notify>) -> Option<impl Watcher> {
     let again = Arc::clone(again);
     let told = move |event: notify::Result<notify::Event>| {
         // What reads the folder, we among them, does not change it.
@@ -48,13 +97,11 @@ fn watch(dir: &Path, again: &Arc<Notify>) -> Option<impl Watcher> {
         }
     };
     let watching = notify::recommended_watcher(told).and_then(|mut watcher| {
-        watcher.watch(dir, RecursiveMode::Recursive)?;
+        sources.folders().try_for_each(|(folder, how)| watcher.watch(folder, how))?;
         Ok(watcher)
     });
     watching
-        .inspect_err(
-            |error| tracing::warn!(%error, "the policies' folder cannot be watched; SIGHUP makes it read again"),
-        )
+        .inspect_err(|error| tracing::warn!(%error, "what can change cannot be watched; SIGHUP makes it read again"))
         .ok()
 }
 
@@ -65,7 +112,7 @@ async fn settled(again: &Notify) {
 }
 
 /// Reads the policies once more and puts them in force where they have no mistake.
-pub async fn reload(app: &App, dir: Option<PathBuf>) -> Reload {
+pub async fn reload_policies(app: &App, dir: Option<PathBuf>) -> Reload {
     let read = tokio::task::spawn_blocking(move || read_packs(dir.as_deref())).await;
     let taken = match read {
         Ok(Ok((Some(set), _))) => take(app, set).await,
@@ -81,13 +128,55 @@ pub async fn reload(app: &App, dir: Option<PathBuf>) -> Reload {
         app.refuse(Some(Refused::now(problems)));
         Reload::Refused
     });
-    app.metrics.policies_reloaded(became.word());
+    app.metrics.reloaded("policies", became.word());
     became
+}
+
+/// Reads the tenants once more and puts them in force where they have no mistake. Whose request is under way is treated as before.
+pub async fn reload_tenants(app: &App, path: PathBuf) -> Reload {
+    let servers = app.upstream.names();
+    let read = tokio::task::spawn_blocking(move || read_tenants(&path, &servers)).await;
+    let problems = match read {
+        Ok(Ok(tenants)) => match unknown_overlay(&app.policies.load().set, &tenants) {
+            None => return take_tenants(app, tenants),
+            Some(problem) => problem,
+        },
+        Ok(Err(problems)) => problems.0.join("; "),
+        Err(_) => "reading the tenants broke off".to_owned(),
+    };
+    tracing::warn!(problems, "the tenants have mistakes; those in force stay so");
+    app.metrics.reloaded("tenants", Reload::Refused.word());
+    Reload::Refused
+}
+
+fn take_tenants(app: &App, tenants: Vec<Tenant>) -> Reload {
+    let before = app.tenants.load();
+    let same =
+        before.all().len() == tenants.len() && before.all().iter().zip(&tenants).all(|(one, other)| one.same(other));
+    let became = if same { Reload::Same } else { Reload::Taken };
+    if became == Reload::Taken {
+        tracing::info!(tenants = tenants.len(), "other tenants are in force");
+        app.tenants.store(Arc::new(Tenants::new(tenants, before.others(), &app.settings)));
+    }
+    app.metrics.reloaded("tenants", became.word());
+    became
+}
+
+/// What is wrong where tenants name overlays that the policies do not have.
+#[must_use]
+pub fn unknown_overlay(set: &PolicySet, tenants: &[Tenant]) -> Option<String> {
+    tenants.iter().find_map(|tenant| {
+        let (layer, name) = set.unknown(&tenant.layers).into_iter().next()?;
+        Some(format!("the tenant `{}` is under the {layer} `{name}`, and the policies have no overlays/{name}.toml of that layer", tenant.name))
+    })
 }
 
 async fn take(app: &App, set: PolicySet) -> Result<Reload, Vec<String>> {
     if let Some((layer, name)) = set.unknown(&app.settings.layers).first() {
         return Err(vec![format!("the settings name the {layer} `{name}`, which is no more in the policies")]);
+    }
+    if let Some(problem) = unknown_overlay(&set, app.tenants.load().all()) {
+        return Err(vec![problem]);
     }
     app.refuse(None);
     if set.hash() == app.policies.load().set.hash() {

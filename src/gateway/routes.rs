@@ -1,6 +1,6 @@
 //! Which requests are guarded.
 
-use http::Method;
+use http::{Method, Uri};
 
 use crate::wire::Api;
 
@@ -57,6 +57,18 @@ fn unescaped(path: &str) -> String {
         text = String::from_utf8_lossy(&bytes).into_owned();
     }
     text
+}
+
+/// The model that a path names, as Azure's do: `/openai/deployments/NAME/…`.
+pub(super) fn deployment(path: &str) -> Option<String> {
+    let mut segments = path.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case("deployments"));
+    segments.nth(1).filter(|name| !name.is_empty()).map(unescaped)
+}
+
+/// The first value of a name in a URL's query, such as the `model` of the realtime API.
+pub(super) fn queried(uri: &Uri, name: &str) -> Option<String> {
+    let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| unescaped(value))
 }
 
 /// The path as records and metrics name it: bounded, without ids.
@@ -130,6 +142,18 @@ mod tests {
             assert_eq!(route(&Method::POST, path), Route::Pass, "{path}");
         }
         assert_eq!(route(&Method::GET, "/v1/chat/completions"), Route::Pass);
+    }
+
+    #[test]
+    fn a_model_is_found_in_paths_and_queries() {
+        assert_eq!(deployment("/openai/deployments/my%2Dmodel/chat/completions").as_deref(), Some("my-model"));
+        assert_eq!((deployment("/openai/deployments/"), deployment("/v1/models/x")), (None, None));
+        let uri = |text: &str| text.parse::<Uri>().unwrap();
+        assert_eq!(
+            queried(&uri("/v1/realtime?intent=x&model=gpt%2Drealtime"), "model").as_deref(),
+            Some("gpt-realtime")
+        );
+        assert_eq!((queried(&uri("/v1/realtime"), "model"), queried(&uri("/?models=x"), "model")), (None, None));
     }
 
     #[test]

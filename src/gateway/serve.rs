@@ -6,15 +6,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::app::App;
 use super::body::{Body, BoxError};
@@ -23,6 +23,8 @@ use super::exchange::Exchange;
 use super::guarded::guarded;
 use super::pass::pass;
 use super::routes::{Route, route};
+use super::tenants::Caller;
+use super::tls::Tls;
 
 /// Tells every listener to stop: the sender's value turns `true` once.
 #[derive(Debug, Clone)]
@@ -42,15 +44,40 @@ impl Shutdown {
     }
 }
 
+/// Where clients come in.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<Arc<Tls>>,
+    places: Arc<Semaphore>,
+}
+
+impl Listener {
+    /// A listener with or without TLS, for so many connections at once. Further ones wait to be accepted.
+    #[must_use]
+    pub fn new(tcp: TcpListener, tls: Option<Arc<Tls>>, connections: usize) -> Self {
+        Self { tcp, tls, places: Arc::new(Semaphore::new(connections)) }
+    }
+
+    /// The next connection, once there is a place for it.
+    async fn accept(&self) -> std::io::Result<(TcpStream, Option<OwnedSemaphorePermit>)> {
+        let place = Arc::clone(&self.places).acquire_owned().await.ok(); // it is never closed
+        let (stream, _) = self.tcp.accept().await?;
+        // Without this, small events wait for one another (Nagle). A socket that refuses it still works.
+        drop(stream.set_nodelay(true));
+        Ok((stream, place))
+    }
+}
+
 /// Serves requests until `shutdown`, then waits up to `drain` for those under way and for what was spawned for them.
-pub async fn serve(app: Arc<App>, listener: TcpListener, mut shutdown: Shutdown, drain: Duration) {
+pub async fn serve(app: Arc<App>, listener: Listener, mut shutdown: Shutdown, drain: Duration) {
     let graceful = GracefulShutdown::new();
     let connections = tokio_util::task::TaskTracker::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, place) = tokio::select! {
             () = shutdown.begun() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: waiting a little lets connections end.
                     tracing::warn!(%error, "could not accept a connection");
@@ -59,19 +86,16 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, mut shutdown: Shutdown,
                 }
             },
         };
-        // Without this, small events wait for one another (Nagle). A socket that refuses it still works.
-        drop(stream.set_nodelay(true));
-        let app = Arc::clone(&app);
-        let service = service_fn(move |request| {
-            let app = Arc::clone(&app);
-            async move { Ok::<_, std::convert::Infallible>(respond(&app, request).await) }
-        });
-        let builder = protocol();
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
+        let (app, tls, watcher) = (Arc::clone(&app), listener.tls.clone(), graceful.watcher());
         connections.spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
+            let _place = place;
+            match tls {
+                None => connected(app, TokioIo::new(stream), watcher).await,
+                Some(tls) => {
+                    if let Some(stream) = tls.accept(stream).await {
+                        connected(app, TokioIo::new(stream), watcher).await;
+                    }
+                }
             }
         });
     }
@@ -85,6 +109,22 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, mut shutdown: Shutdown,
     };
     if tokio::time::timeout(drain, pin!(drained)).await.is_err() {
         tracing::warn!(seconds = drain.as_secs(), "requests were still under way when the time to drain was over");
+    }
+}
+
+/// Serves one connection to its end.
+async fn connected<S>(app: Arc<App>, stream: S, watcher: Watcher)
+where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let app = Arc::clone(&app);
+        async move { Ok::<_, std::convert::Infallible>(respond(&app, request).await) }
+    });
+    let builder = protocol();
+    let connection = builder.serve_connection_with_upgrades(stream, service).into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "connection ended");
     }
 }
 
@@ -105,16 +145,16 @@ fn protocol() -> auto::Builder<TokioExecutor> {
 
 /// One request, one response, one record.
 async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let route = route(&parts.method, parts.uri.path());
     let exchange = Exchange::begin(app, &parts, route != Route::Pass);
-    let place = match app.place() {
-        Ok(place) => place,
+    let (caller, place) = match admitted(app, &mut parts.headers, &exchange) {
+        Ok(admitted) => admitted,
         Err(error) => return refuse(&error, &exchange),
     };
     let answered = match route {
-        Route::Guarded(api) => guarded(app, api, parts, body, &exchange).await,
-        Route::Pass => pass(app, parts, body, &exchange).await,
+        Route::Guarded(api) => guarded(app, api, &caller, parts, body, &exchange).await,
+        Route::Pass => pass(app, &caller, parts, body, &exchange).await,
     };
     match answered {
         Ok(mut response) => {
@@ -125,6 +165,18 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
         Err(error) => refuse(&error, &exchange),
     }
 }
+
+/// Whom a request comes from, and its places among those under way: the tenant's and the server's.
+fn admitted(app: &App, headers: &mut HeaderMap, exchange: &Exchange) -> Result<(Arc<Caller>, Places), Error> {
+    let caller = app.caller(headers)?;
+    exchange.comes_from(&caller);
+    let places = Places(caller.admit()?, app.place(caller.mode)?);
+    Ok((caller, places))
+}
+
+/// What a request holds while it is under way.
+#[expect(dead_code, reason = "they are held, not read")]
+struct Places(Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>);
 
 fn refuse(error: &Error, exchange: &Exchange) -> Response<Body> {
     tracing::debug!(%error, "request not served");
@@ -139,7 +191,7 @@ fn refuse(error: &Error, exchange: &Exchange) -> Response<Body> {
 /// Keeps the request's place among those under way until its answer is out.
 struct Placed {
     body: Body,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Places,
 }
 
 impl HttpBody for Placed {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, request};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -20,6 +19,8 @@ use super::hints::hint;
 use super::judging::{Watch, only_look};
 use super::observe::{Copied, Copy, Passing, Way, look, passed};
 use super::outgoing;
+use super::peek::model_asked_for;
+use super::tenants::Caller;
 
 /// Where the copy of a request comes from.
 enum Request {
@@ -32,6 +33,7 @@ enum Request {
 /// One observer: what it needs once request and answer went by.
 struct Observer {
     app: Arc<App>,
+    caller: Arc<Caller>,
     exchange: Exchange,
     headers: HeaderMap,
     request: Request,
@@ -47,27 +49,29 @@ struct Observer {
 pub(super) async fn beside(
     app: &Arc<App>,
     api: Api,
+    caller: &Arc<Caller>,
     parts: request::Parts,
     body: Incoming,
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
-    let body = body.map_err(Into::into).boxed_unsync();
+    let (model, body) = model_asked_for(app, caller, &parts, body).await;
     let Ok(place) = Arc::clone(&app.observers).try_acquire_owned() else {
         exchange.covered(Coverage::unscanned("request", "observers-busy"));
         let body = Passing::body(body, Way::Up, exchange.clone(), None);
         let request = outgoing::request(parts.method, parts.uri, parts.headers, body);
-        return Ok(passed(app.upstream.send(request).await?, exchange));
+        return Ok(passed(app.send(caller, model.as_deref(), request).await?, exchange));
     };
     let (copy, from) = Copy::new(app.settings.limits.body);
     let body = Passing::body(body, Way::Up, exchange.clone(), Some(copy));
     let request = outgoing::request(parts.method, parts.uri, parts.headers.clone(), body);
-    let response = app.upstream.send(request).await?;
-    Ok(observed(app, response, parts.headers, Request::Passing(api, from), exchange, place))
+    let response = app.send(caller, model.as_deref(), request).await?;
+    Ok(observed((app, caller), response, parts.headers, Request::Passing(api, from), exchange, place))
 }
 
 /// Passes one request on in shadow while the server enforces: its client asked for `moderation.mode: "score"`.
 pub(super) async fn of_one(
     app: &Arc<App>,
+    caller: &Arc<Caller>,
     parts: request::Parts,
     came: Bytes,
     inbound: Arc<Inbound>,
@@ -75,16 +79,16 @@ pub(super) async fn of_one(
 ) -> Result<Response<Body>, Error> {
     exchange.shadowed();
     let request = outgoing::request(parts.method, parts.uri, parts.headers.clone(), body::full(came));
-    let response = app.upstream.send(request).await?;
+    let response = app.send(caller, inbound.model(), request).await?;
     let Ok(place) = Arc::clone(&app.observers).try_acquire_owned() else {
         exchange.covered(Coverage::unscanned("request", "observers-busy"));
         return Ok(passed(response, exchange));
     };
-    Ok(observed(app, response, parts.headers, Request::Read(inbound), exchange, place))
+    Ok(observed((app, caller), response, parts.headers, Request::Read(inbound), exchange, place))
 }
 
 fn observed(
-    app: &Arc<App>,
+    (app, caller): (&Arc<App>, &Arc<Caller>),
     response: Response<Body>,
     headers: HeaderMap,
     request: Request,
@@ -94,6 +98,7 @@ fn observed(
     let (copy, answer) = Copy::new(app.settings.limits.answer);
     let observer = Observer {
         app: Arc::clone(app),
+        caller: Arc::clone(caller),
         exchange: exchange.clone(),
         headers,
         request,
@@ -109,7 +114,7 @@ fn observed(
 
 impl Observer {
     async fn observe(self) {
-        let Self { app, exchange, headers, request, answer, answer_head, stream, answered, _place } = self;
+        let Self { app, caller, exchange, headers, request, answer, answer_head, stream, answered, _place } = self;
         let inbound = match request {
             Request::Read(inbound) => Ok(inbound),
             Request::Passing(api, from) => read(&app, api, from.await.unwrap_or_default(), &headers).map(Arc::new),
@@ -119,7 +124,7 @@ impl Observer {
             Err(why) => return exchange.covered(Coverage::unscanned("request", why)),
         };
         exchange.asked(inbound.model(), inbound.stream());
-        let (hint, wrong) = hint(&app, &inbound, &headers);
+        let (hint, wrong) = hint(&app, &caller, &inbound, &headers);
         let understood = app.understand(&inbound, &hint).await;
         exchange.understood(&understood, Mode::Shadow, app.settings.keep_contents);
         for wrong in wrong {

@@ -19,6 +19,7 @@ use super::error::Error;
 use super::exchange::Exchange;
 use super::observe;
 use super::outgoing;
+use super::tenants::Caller;
 
 /// How long nothing may come from either side.
 const IDLE: Duration = Duration::from_mins(10);
@@ -40,13 +41,14 @@ pub(super) fn asked_for(parts: &request::Parts) -> bool {
 /// [`Error::Busy`] where too many requests are under way: a tunnel counts as one until it is closed. In shadow nobody is turned away. The upstream's failure.
 pub(super) async fn open(
     app: &Arc<App>,
+    caller: &Caller,
     mut parts: request::Parts,
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
-    let place = app.place()?;
+    let place = app.place(caller.mode)?;
     let client = parts.extensions.remove::<OnUpgrade>();
     let request = outgoing::request(parts.method, parts.uri, parts.headers, full(Bytes::new()));
-    let mut response = app.upstream.switch(request).await?;
+    let mut response = app.switch(caller, request).await?;
     let (StatusCode::SWITCHING_PROTOCOLS, Some(client)) = (response.status(), client) else {
         return Ok(observe::passed(response, exchange));
     };

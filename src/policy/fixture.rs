@@ -128,6 +128,7 @@ pub(super) fn record(context: &Context, findings: Vec<FindingRecord>) -> Record 
         at: 0,
         endpoint: "/v1/chat/completions".to_owned(),
         stream: false,
+        tenant: None,
         mode: Mode::Enforce,
         model: ModelInfo::default(),
         context: ContextRecord::from(context),

@@ -61,6 +61,13 @@ struct Inner {
 /// A label's value. It is made of fixed words and of names from bounded sets only; texts of requests cannot become one.
 struct Value(Cow<'static, str>);
 
+impl Value {
+    /// A model server's name in the settings.
+    fn server(name: &str) -> Self {
+        Self(Cow::Owned(name.to_owned()))
+    }
+}
+
 impl From<&'static str> for Value {
     fn from(word: &'static str) -> Self {
         Self(Cow::Borrowed(word))
@@ -161,9 +168,15 @@ impl Metrics {
         }
     }
 
-    /// The policies were read again: `taken`, `same` or `refused`.
-    pub fn policies_reloaded(&self, became: &'static str) {
-        self.count(&table::POLICY_RELOADS, [became.into()], 1);
+    /// `policies`, `tenants` or `certificates` were read again: `taken`, `same` or `refused`.
+    pub fn reloaded(&self, what: &'static str, became: &'static str) {
+        self.count(&table::RELOADS, [what.into(), became.into()], 1);
+    }
+
+    /// How a model server is doing.
+    pub fn server(&self, name: &str, well: bool, opened: u64) {
+        self.gauge(&table::SERVER_WELL, [Value::server(name)], well.into());
+        self.reached(&table::BREAKER_OPENED, [Value::server(name)], opened);
     }
 
     /// All figures in Prometheus' text format 0.0.4.

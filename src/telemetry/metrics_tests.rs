@@ -24,6 +24,7 @@ fn record(text: &str) -> Record {
         at: 0,
         endpoint: text.to_owned(),
         stream: true,
+        tenant: None,
         mode: Mode::Enforce,
         model: ModelInfo { requested: Some(text.to_owned()) },
         context: ContextRecord { places: vec![place.clone()], conflicts: vec![place], ..ContextRecord::default() },
@@ -104,6 +105,7 @@ fn fits(label: &str, value: &str) -> bool {
         Values::Countries => value == "none" || value.parse::<Country>().is_ok(),
         Values::Norms => value.parse::<NormId>().is_ok(),
         Values::Endpoints => value == "chat/completions",
+        Values::Servers => value == "default",
         Values::Version => value == env!("CARGO_PKG_VERSION"),
     }
 }
@@ -120,7 +122,8 @@ fn full() -> Metrics {
     let metrics = Metrics::new();
     metrics.request("chat/completions", &record("words"));
     metrics.observe(ModelGauges::default(), AuditGauges::default());
-    metrics.policies_reloaded("taken");
+    metrics.reloaded("policies", "taken");
+    metrics.server("default", true, 1);
     metrics
 }
 
@@ -270,6 +273,7 @@ fn document() -> String {
             Values::Countries => "ISO 3166-1 alpha-2 codes, or `none`".to_owned(),
             Values::Norms => "the norms of the packs in force, such as `CN/clock-as-gift`".to_owned(),
             Values::Endpoints => "classes of paths, such as `chat/completions`, and `other`".to_owned(),
+            Values::Servers => "names in the settings, and `default`".to_owned(),
             Values::Version => "the version".to_owned(),
         };
         writeln!(text, "| `{}` | {} | {values} |", label.name, label.help).unwrap();

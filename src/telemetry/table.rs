@@ -37,6 +37,8 @@ pub enum Values {
     Norms,
     /// The classes into which the gateway sorts paths, such as `chat/completions`, and `other`.
     Endpoints,
+    /// The names of the model servers in the settings, and `default`.
+    Servers,
     /// The program's version.
     Version,
 }
@@ -149,7 +151,9 @@ metrics! {
     CACHE_BYTES, Gauge, "comity_cache_bytes", [], "Bytes of the models' caches, about.";
     AUDIT_RECORDS, Counter, "comity_audit_records_total", ["result"], "Audit records by what became of them.";
     AUDIT_QUEUED, Gauge, "comity_audit_queued", [], "Audit records that wait to be written.";
-    POLICY_RELOADS, Counter, "comity_policy_reloads_total", ["result"], "Times that the policies were read again, by what became of them.";
+    RELOADS, Counter, "comity_reloads_total", ["what", "result"], "Times that something was read again while the server ran, by what became of it.";
+    SERVER_WELL, Gauge, "comity_upstream_well", ["upstream"], "1 where the model server is reached and says that it is well, else 0.";
+    BREAKER_OPENED, Counter, "comity_upstream_breaker_opened_total", ["upstream"], "Times that a model server was left alone for a while, since it could not be reached.";
 }
 
 /// The spellings of a closed set of the domain.
@@ -184,7 +188,7 @@ pub const LABELS: &[Label] = &[
         values: Values::Words(|| {
             vec!["done", "late", "busy", "failed", "written", "dropped", "taken", "same", "refused"]
         }),
-        help: "what became of it: a job is done, late, busy or failed; a record is written or dropped; policies are taken, the same, or refused",
+        help: "what became of it: a job is done, late, busy or failed; a record is written or dropped; what is read again is taken, the same, or refused",
     },
     Label { name: "side", values: Values::Words(|| vec!["request", "answer"]), help: "the side of the exchange" },
     Label {
@@ -198,7 +202,13 @@ pub const LABELS: &[Label] = &[
         help: "the class of the HTTP status that the client got; none where it got none",
     },
     Label { name: "stream", values: Values::Words(|| vec!["false", "true"]), help: "whether a stream was asked for" },
+    Label { name: "upstream", values: Values::Servers, help: "the model server, by its name in the settings" },
     Label { name: "version", values: Values::Version, help: "the program's version" },
+    Label {
+        name: "what",
+        values: Values::Words(|| vec!["policies", "tenants", "certificates"]),
+        help: "what was read again",
+    },
     Label {
         name: "why",
         values: Values::Words(|| REASONS.iter().copied().chain([OTHER]).collect()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use http::{HeaderValue, header, request};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
@@ -33,39 +34,58 @@ pub struct Whole(pub Bytes);
 pub(super) enum Outbound {
     /// It lies here whole: it can be sent again.
     Whole(Bytes),
-    /// It is still coming in: it can be sent once.
-    Coming(Body),
+    /// It is still coming in: it can be sent once, and then is gone.
+    Coming(Option<Body>),
 }
 
 impl Outbound {
+    /// A request's body: what [`Whole`] says of it, or what can be seen.
+    pub(super) fn of_request(head: &mut request::Parts, body: Body) -> Self {
+        match head.extensions.remove::<Whole>() {
+            Some(Whole(bytes)) => {
+                head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+                Self::Whole(bytes)
+            }
+            None => Self::of(body),
+        }
+    }
+
     /// Sees whether a body of known length lies ready in one piece. Nothing is waited for and no byte is copied.
     pub(super) fn of(mut body: Body) -> Self {
         if body.is_end_stream() {
             return Self::Whole(Bytes::new());
         }
         let hint = body.size_hint();
-        let Some(length) = hint.exact() else { return Self::Coming(body) };
+        let Some(length) = hint.exact() else { return Self::Coming(Some(body)) };
         let first = match body.frame().now_or_never() {
-            None => return Self::Coming(body),
+            None => return Self::Coming(Some(body)),
             Some(None) => return Self::Whole(Bytes::new()),
             Some(Some(first)) => first,
         };
         let data = first.as_ref().ok().and_then(Frame::data_ref).filter(|data| data.len() as u64 == length).cloned();
         match data {
             Some(data) if body.is_end_stream() => Self::Whole(data),
-            Some(_) | None => Self::Coming(Resumed { first: Some(first), hint, rest: body }.boxed_unsync()),
+            Some(_) | None => Self::Coming(Some(Resumed { first: Some(first), hint, rest: body }.boxed_unsync())),
         }
     }
 
-    /// A body to send, and whether another one can be had.
-    pub(super) fn take(&mut self) -> (Body, watch::Receiver<()>, bool) {
+    /// A body to send, and word of how it moves.
+    pub(super) fn take(&mut self) -> (Body, watch::Receiver<()>) {
         let (progress, moved) = watch::channel(());
         match self {
-            Self::Whole(bytes) => (whole(bytes.clone()), moved, true),
+            Self::Whole(bytes) => (whole(bytes.clone()), moved),
             Self::Coming(body) => {
-                let body = std::mem::replace(body, whole(Bytes::new()));
-                (Moving { body, progress }.boxed_unsync(), moved, false)
+                let body = body.take().unwrap_or_else(|| whole(Bytes::new()));
+                (Moving { body, progress }.boxed_unsync(), moved)
             }
+        }
+    }
+
+    /// Whether there still is a body to send.
+    pub(super) fn ready(&self) -> bool {
+        match self {
+            Self::Whole(_) => true,
+            Self::Coming(body) => body.is_some(),
         }
     }
 }
@@ -235,8 +255,9 @@ mod tests {
         for body in [frames(vec!["ab", "c"]), Measured(frames(vec!["ab", "c"]), 3).boxed_unsync()] {
             let length = body.size_hint().exact();
             let mut outbound = Outbound::of(body);
-            let (body, _moved, again) = outbound.take();
-            assert!(!again);
+            assert!(outbound.ready());
+            let (body, _moved) = outbound.take();
+            assert!(!outbound.ready());
             assert_eq!(body.size_hint().exact(), length);
             assert_eq!(body.collect().await.unwrap().to_bytes(), "abc");
         }

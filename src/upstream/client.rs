@@ -6,7 +6,8 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header, request};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
@@ -14,11 +15,11 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 
-use super::body::{Body, Outbound, Timed, Whole, broken, stalled};
+use super::body::{Body, Outbound, Timed, broken, stalled};
 use super::breaker::{Breaker, BreakerCounts};
 use super::connector::Connector;
 use super::error::{HEAD, SetupError, UpstreamError, chain};
-use super::headers::strip_hop_by_hop;
+use super::headers::{forget_credentials, strip_hop_by_hop};
 use super::options::Options;
 use super::target::Target;
 
@@ -37,17 +38,21 @@ struct Inner {
     /// For requests that leave HTTP: only a connection that speaks HTTP/1.1 can be switched.
     switching: legacy::Client<Connector, Body>,
     target: Target,
-    authorization: Option<HeaderValue>,
+    key: Option<HeaderValue>,
     breaker: Mutex<Breaker>,
     options: Options,
 }
 
 /// A try that brought no answer.
-struct Failure {
-    why: UpstreamError,
+pub(super) struct Failure {
+    pub(super) why: UpstreamError,
     /// Whether surely nothing of the request was delivered.
-    unsent: bool,
+    pub(super) unsent: bool,
 }
+
+/// A request extension: the key with which this one request goes to the model server, in place of the server's own.
+#[derive(Debug, Clone)]
+pub struct Key(pub SecretString);
 
 impl Client {
     /// Makes a client. Nothing is connected yet.
@@ -56,7 +61,7 @@ impl Client {
     /// [`SetupError`]: what is wrong with the options.
     pub fn new(options: Options) -> Result<Self, SetupError> {
         let target = Target::new(&options.base)?;
-        let authorization = options.key.as_ref().map(bearer).transpose()?;
+        let key = options.key.as_ref().map(|key| credential(key, &options.key_header)).transpose()?;
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
@@ -76,7 +81,7 @@ impl Client {
                 .pool_max_idle_per_host(0)
                 .build(Connector::new(&options, true)?),
             target,
-            authorization,
+            key,
             breaker: Mutex::new(Breaker::new(options.breaker_failures, options.breaker_rest)),
             options,
         })))
@@ -85,38 +90,53 @@ impl Client {
     /// Sends a request on and returns the answer's head, with a body that comes as it arrives.
     ///
     /// The request's path and query are joined to the base URL; headers of one hop go, both ways; `Host` is the model server's. A request is sent
-    /// again only where surely nothing of it was delivered and its body is whole (see [`Whole`]). Dropping the future, or the answer's body, ends
+    /// again only where surely nothing of it was delivered and its body is whole (see [`Whole`](super::Whole)). Dropping the future, or the answer's body, ends
     /// the request at the model server.
     ///
     /// # Errors
     /// [`UpstreamError`]. An answer with an error status is an answer. The answer's body fails with a boxed [`UpstreamError`].
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let (mut head, body) = request.into_parts();
-        let mut body = match head.extensions.remove::<Whole>() {
-            Some(Whole(bytes)) => {
-                head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-                Outbound::Whole(bytes)
-            }
-            None => Outbound::of(body),
-        };
-        self.0.address(&mut head)?;
+        let mut body = Outbound::of_request(&mut head, body);
+        self.deliver(head, &mut body).await.map_err(|failure| failure.why)
+    }
+
+    /// The same; where nothing was delivered and `body` is still ready, another server can be tried.
+    pub(super) async fn deliver(
+        &self,
+        mut head: request::Parts,
+        body: &mut Outbound,
+    ) -> Result<Response<Body>, Failure> {
+        let failed = |why| Failure { why, unsent: true };
+        self.0.address(&mut head).map_err(failed)?;
         let mut tries = 0;
         loop {
             if !self.0.breaker().admits(Instant::now()) {
-                return Err(UpstreamError::Open);
+                return Err(failed(UpstreamError::Open));
             }
-            let (piece, moved, again) = body.take();
-            let Failure { why, unsent } =
-                match self.0.attempt(&self.0.http, Request::from_parts(head.clone(), piece), moved).await {
-                    Ok(response) => return self.0.answer(response),
-                    Err(failure) => failure,
-                };
-            if !(unsent && again && tries < self.0.options.retries) {
-                return Err(why);
+            let (piece, moved) = body.take();
+            let request = Request::from_parts(head.clone(), piece);
+            let failure = match self.0.attempt(&self.0.http, request, moved).await {
+                Ok(response) => return self.0.answer(response).map_err(|why| Failure { why, unsent: false }),
+                Err(failure) => failure,
+            };
+            if !(failure.unsent && body.ready() && tries < self.0.options.retries) {
+                return Err(failure);
             }
             tokio::time::sleep(wait(tries)).await;
             tries += 1;
         }
+    }
+
+    /// Asks whether the server is well: a GET of [`Options::health`], answered with success within `patience`. `None`: there is no such path.
+    pub(super) async fn probe(&self, patience: Duration) -> Option<bool> {
+        let mut request = Request::new(Outbound::Whole(Bytes::new()).take().0);
+        *request.uri_mut() = self.0.target.beside(self.0.options.health.as_deref()?)?;
+        if let Some(key) = &self.0.key {
+            request.headers_mut().insert(self.0.options.key_header.clone(), key.clone());
+        }
+        let answered = tokio::time::timeout(patience, self.0.http.request(request)).await;
+        Some(answered.is_ok_and(|answered| answered.is_ok_and(|response| response.status().is_success())))
     }
 
     /// Asks for another protocol on the connection (RFC 9110, 7.8), such as a WebSocket, and returns the answer's head. Where that has the status 101, the
@@ -135,7 +155,7 @@ impl Client {
         if !self.0.breaker().admits(Instant::now()) {
             return Err(UpstreamError::Open);
         }
-        let (piece, moved, _) = Outbound::of(body).take();
+        let (piece, moved) = Outbound::of(body).take();
         let answered = self.0.attempt(&self.0.switching, Request::from_parts(head, piece), moved).await;
         let mut response = answered.map_err(|failure| failure.why)?;
         let protocol = response.headers_mut().remove(header::UPGRADE);
@@ -180,11 +200,14 @@ impl Inner {
         }
         head.uri = self.target.url(&head.uri).ok_or(UpstreamError::Protocol)?;
         head.version = Version::HTTP_11; // a request for whichever version the connection speaks
+        let own = head.extensions.remove::<Key>().map(|Key(key)| credential(&key, &self.options.key_header));
         head.extensions.clear();
         strip_hop_by_hop(&mut head.headers);
         head.headers.remove(header::HOST); // the connection's own is put in
-        if let Some(key) = &self.authorization {
-            head.headers.insert(header::AUTHORIZATION, key.clone());
+        // A key that no header can carry is found when it is read from its file: this one would be a bug, and no key is better than another's.
+        if let Some(key) = own.map_or_else(|| self.key.clone(), Result::ok) {
+            forget_credentials(&mut head.headers);
+            head.headers.insert(self.options.key_header.clone(), key);
         }
         Ok(())
     }
@@ -234,8 +257,11 @@ fn switches(headers: &mut HeaderMap, protocol: HeaderValue) {
     headers.insert(header::UPGRADE, protocol);
 }
 
-fn bearer(key: &SecretString) -> Result<HeaderValue, SetupError> {
-    let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose_secret())).map_err(|_| SetupError::Key)?;
+/// A key as a header carries it: `Authorization` as a bearer token (RFC 6750), another header as it is.
+fn credential(key: &SecretString, name: &HeaderName) -> Result<HeaderValue, SetupError> {
+    let scheme = if *name == header::AUTHORIZATION { "Bearer " } else { "" };
+    let value = HeaderValue::try_from(format!("{scheme}{}", key.expose_secret()));
+    let mut value = value.map_err(|_| SetupError::Key)?;
     value.set_sensitive(true);
     Ok(value)
 }

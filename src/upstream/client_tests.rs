@@ -29,7 +29,7 @@ pub(super) async fn listener() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-fn options(address: SocketAddr) -> Options {
+pub(super) fn options(address: SocketAddr) -> Options {
     Options::new(format!("http://{address}").parse().unwrap())
 }
 
@@ -51,7 +51,7 @@ pub(super) async fn text(response: Response<Body>) -> String {
 }
 
 /// A hyper server that answers with what `respond` makes of each request's head and body.
-async fn server<F>(respond: F) -> SocketAddr
+pub(super) async fn server<F>(respond: F) -> SocketAddr
 where
     F: Fn(http::request::Parts, Bytes) -> Response<Body> + Clone + Send + Sync + 'static,
 {

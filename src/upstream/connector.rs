@@ -11,14 +11,13 @@ use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::error::{CONNECTION, SetupError, UpstreamError, chain};
 use super::options::Options;
+use super::pem;
 
 /// Connects to the model server, and says in our words why it could not.
 #[derive(Debug, Clone)]
@@ -29,7 +28,7 @@ pub(super) struct Connector {
 
 impl Connector {
     /// # Errors
-    /// [`SetupError::Roots`], [`SetupError::NoRoots`], [`SetupError::Tls`].
+    /// [`SetupError::Pem`], [`SetupError::Tls`].
     ///
     /// `http1` keeps to HTTP/1.1, whatever the model server offers.
     pub(super) fn new(options: &Options, http1: bool) -> Result<Self, SetupError> {
@@ -57,17 +56,19 @@ fn tls(options: &Options) -> Result<ClientConfig, SetupError> {
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+    let config = config.with_root_certificates(roots);
+    match &options.identity {
+        Some((certificate, key)) => Ok(config.with_client_auth_cert(pem::certificates(certificate)?, pem::key(key)?)?),
+        None => Ok(config.with_no_client_auth()),
+    }
 }
 
 fn add_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), SetupError> {
-    let wrong = |why: String| SetupError::Roots { path: path.to_owned(), why };
-    let before = roots.len();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))? {
-        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    for certificate in pem::certificates(path)? {
+        let wrong = |error: rustls::Error| pem::PemError::Read { path: path.to_owned(), why: error.to_string() };
+        roots.add(certificate).map_err(wrong)?;
     }
-    if roots.len() == before { Err(SetupError::NoRoots { path: path.to_owned() }) } else { Ok(()) }
+    Ok(())
 }
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;

@@ -1,7 +1,8 @@
 //! What can go wrong on the way to the model server. The messages name no inside address: clients see them.
 
 use std::error::Error;
-use std::path::PathBuf;
+
+use super::pem::PemError;
 
 /// Why a request got no answer, or not all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +27,9 @@ pub enum UpstreamError {
     /// The connection ended before the answer did.
     #[error("The model server broke off before its answer was complete. Try again.")]
     Closed,
+    /// None of the model servers is said to serve the model.
+    #[error("No model server here serves that model. Check its name, or tell the operator.")]
+    Unserved,
     /// The circuit breaker is open: the model server was not tried.
     #[error("The model server cannot be reached at the moment. Try again in a few seconds.")]
     Open,
@@ -37,7 +41,7 @@ impl UpstreamError {
         match self {
             Self::Connect | Self::Tls => true,
             Self::Timeout { stage } => stage == CONNECTION,
-            Self::Protocol | Self::Closed | Self::Open => false,
+            Self::Protocol | Self::Closed | Self::Unserved | Self::Open => false,
         }
     }
 }
@@ -60,20 +64,9 @@ pub enum SetupError {
     /// The key has characters that no header can carry.
     #[error("the model server's key has characters that an HTTP header cannot carry: check the key file")]
     Key,
-    /// The roots file cannot be read.
-    #[error("the roots file {} cannot be read as PEM certificates: {why}", path.display())]
-    Roots {
-        /// The file.
-        path: PathBuf,
-        /// What the reader says.
-        why: String,
-    },
-    /// The roots file holds no certificate.
-    #[error("the roots file {} holds no certificate: put PEM certificates into it", path.display())]
-    NoRoots {
-        /// The file.
-        path: PathBuf,
-    },
+    /// A file of certificates or of a key cannot be used.
+    #[error(transparent)]
+    Pem(#[from] PemError),
     /// The TLS library refuses its own settings.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),

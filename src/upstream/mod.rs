@@ -1,19 +1,22 @@
-//! The HTTP client to the model server: pool, TLS, timeouts, retries, circuit breaker.
+//! The HTTP client to the model servers: pool, TLS, timeouts, retries, circuit breaker, and the choice among several.
 
 mod body;
 mod breaker;
 mod client;
 mod connector;
 mod error;
+mod fleet;
 mod headers;
 mod options;
+pub mod pem;
 mod target;
 
 pub use body::{Body, BoxError, Whole};
 pub use breaker::{Breaker, BreakerCounts};
-pub use client::Client;
+pub use client::{Client, Key};
 pub use error::{SetupError, UpstreamError};
-pub use headers::strip_hop_by_hop;
+pub use fleet::{Destination, Fleet, Health, Member};
+pub use headers::{CREDENTIALS, strip_hop_by_hop};
 pub use options::Options;
 
 #[cfg(test)]

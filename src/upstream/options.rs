@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::Uri;
+use http::{HeaderName, Uri, header};
 use secrecy::SecretString;
 
 /// Where the model server is and how it is called.
@@ -24,8 +24,14 @@ pub struct Options {
     pub retries: u32,
     /// A PEM file of certificates that are trusted beside the public ones.
     pub extra_roots: Option<PathBuf>,
-    /// The key that takes the place of the client's `Authorization`.
+    /// A PEM file with a certificate, and one with its key, that this client shows to the server (mutual TLS).
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// The key that takes the place of the client's own.
     pub key: Option<SecretString>,
+    /// The header that carries the key: `Authorization` (as a bearer token), or such as Azure's `api-key`.
+    pub key_header: HeaderName,
+    /// The path that is asked whether the server is well, from the host's root on: `/health`. `None`: only failed connections tell.
+    pub health: Option<String>,
     /// Whether the server speaks HTTP/2 without being asked (h2c, or TLS without ALPN).
     pub http2_prior_knowledge: bool,
     /// After so many failed connections in a row the model server is left alone for a while.
@@ -46,7 +52,10 @@ impl Options {
             max_idle: 64,
             retries: 1,
             extra_roots: None,
+            identity: None,
             key: None,
+            key_header: header::AUTHORIZATION,
+            health: None,
             http2_prior_knowledge: false,
             breaker_failures: 5,
             breaker_rest: Duration::from_secs(2),

@@ -45,6 +45,12 @@ impl Target {
         uri.path_and_query(path).build().ok()
     }
 
+    /// The URL of a path from the server's root on, beside the base's own path.
+    pub(super) fn beside(&self, path: &str) -> Option<Uri> {
+        let uri = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone());
+        uri.path_and_query(path).build().ok()
+    }
+
     /// How many segments at the base's end are those that the path begins with.
     fn overlap(&self, path: &str) -> usize {
         let begins = |end: &[String]| {

@@ -55,6 +55,19 @@ struct Fields {
     moderation: Option<ModerationMode>,
 }
 
+/// The model that a JSON body asks for, whatever endpoint it is for; `None` where it names none or cannot be read.
+#[must_use]
+pub fn asked_model(body: &Bytes) -> Option<String> {
+    let mut model = None;
+    let read = json::open(body).ok()?.object(&Path::Root, |cursor, name, _| {
+        if name == "model" {
+            model = cursor.text().map(Into::into);
+        }
+        Ok(())
+    });
+    read.ok().and(model)
+}
+
 impl Inbound {
     /// Reads a request. Keys that are not known here may have any value.
     ///

@@ -26,5 +26,5 @@ pub use answer::Answer;
 pub use declined::Declined;
 pub use error::Error;
 pub use event::{Event, Piece};
-pub use inbound::{Api, Inbound, ModerationMode};
+pub use inbound::{Api, Inbound, ModerationMode, asked_model};
 pub use note::NotePlace;

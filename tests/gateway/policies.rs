@@ -123,6 +123,8 @@ async fn policies_with_mistakes_leave_those_in_force_and_are_shown_to_the_operat
     fs::remove_dir_all(folder.path().join("overlays")).unwrap();
     assert_eq!(gateway.reload(folder.path()).await, Reload::Refused, "an empty folder is a mistake, not a policy");
     let metrics = admin.send(Method::GET, "/metrics", &[], "").await;
-    assert!(String::from_utf8_lossy(&metrics.body).contains("comity_policy_reloads_total{result=\"refused\"} 2"));
+    assert!(
+        String::from_utf8_lossy(&metrics.body).contains("comity_reloads_total{what=\"policies\",result=\"refused\"} 2")
+    );
     gateway.finish().await;
 }

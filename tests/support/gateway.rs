@@ -5,11 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use comity::audit::{Audit, AuditError, Sink};
+use comity::config::{Others, Tenant};
 use comity::domain::{Layers, Mode, Record};
-use comity::gateway::{App, Limits, Parts, Policies, Reload, Settings, Shutdown, reload, serve, serve_admin};
+use comity::gateway::{
+    App, Limits, Listener, Parts, Policies, Reload, Settings, Shutdown, Tenants, Tls, reload_policies, reload_tenants,
+    serve, serve_admin,
+};
 use comity::policy::{PolicySet, replay};
 use comity::telemetry::Metrics;
-use comity::upstream;
+use comity::upstream::{self, Fleet, Member};
 use comity::wire::NotePlace;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -29,6 +33,11 @@ pub(crate) struct Setup {
     /// The longest waits for the model server's head and for the next piece of its answer.
     pub(crate) head_patience: Duration,
     pub(crate) piece_patience: Duration,
+    pub(crate) tenants: Vec<Tenant>,
+    pub(crate) others: Others,
+    pub(crate) tls: Option<Arc<Tls>>,
+    /// Model servers that are tried before the scripted one.
+    pub(crate) servers: Vec<Member>,
 }
 
 impl Default for Setup {
@@ -54,7 +63,17 @@ impl Default for Setup {
             keep_contents: false,
         };
         let (head_patience, piece_patience) = (PATIENCE, PATIENCE);
-        Self { settings, floor: Floor::default(), mind: Mind::Fine, head_patience, piece_patience }
+        Self {
+            settings,
+            floor: Floor::default(),
+            mind: Mind::Fine,
+            head_patience,
+            piece_patience,
+            tenants: Vec::new(),
+            others: Others::Pass,
+            tls: None,
+            servers: Vec::new(),
+        }
     }
 }
 
@@ -138,18 +157,27 @@ impl Gateway {
             idle_timeout: setup.piece_patience,
             ..upstream::Options::new(base.parse().unwrap())
         };
+        let (name, models) = ("default".to_owned(), Vec::new());
+        let servers = setup.servers.into_iter().chain([Member { name, models, options }]).collect();
+        let tenants = Tenants::new(setup.tenants, setup.others, &setup.settings);
         let app = App::new(Parts {
             settings: setup.settings,
             classifier: setup.mind.classifier(),
             policies: Policies::new(setup.floor.policies()),
-            upstream: upstream::Client::new(options).unwrap(),
+            upstream: Fleet::new(servers).unwrap(),
+            tenants,
             audit: audit.clone(),
             metrics: Metrics::new(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (switch, shutdown) = Shutdown::new();
-        let serving = tokio::spawn(serve(Arc::clone(&app), listener, shutdown.clone(), PATIENCE * 2));
+        let serving = tokio::spawn(serve(
+            Arc::clone(&app),
+            Listener::new(listener, setup.tls, 1024),
+            shutdown.clone(),
+            PATIENCE * 2,
+        ));
         let client = Client::new(address, false);
         let (mind, policies) = (setup.mind, setup.floor.policies());
         Self {
@@ -175,7 +203,12 @@ impl Gateway {
 
     /// Reads the policies from a folder, as a change in it would make it do.
     pub(crate) async fn reload(&self, dir: &std::path::Path) -> Reload {
-        reload(&self.app, Some(dir.to_owned())).await
+        reload_policies(&self.app, Some(dir.to_owned())).await
+    }
+
+    /// Reads the tenants from a file, as a change of it would make it do.
+    pub(crate) async fn reload_tenants(&self, file: &std::path::Path) -> Reload {
+        reload_tenants(&self.app, file.to_owned()).await
     }
 
     /// Starts the operator's listener.

@@ -21,9 +21,9 @@ use tokio::task::JoinSet;
 use crate::audit::{Audit, AuditOptions, By, Filter, SinkKind, Store};
 use crate::classify::Classifier;
 use crate::domain::{Layers, Mode, Norm, Record};
-use crate::gateway::{App, Body, Limits, Parts, Policies, Settings, Shutdown, serve};
+use crate::gateway::{App, Body, Limits, Listener, Parts, Policies, Settings, Shutdown, Tenants, serve};
 use crate::telemetry::{self, LogFormat, LogOptions, Metrics};
-use crate::upstream::{self, Client};
+use crate::upstream::{self, Client, Fleet};
 use crate::wire::NotePlace;
 
 use super::audit::table;
@@ -34,6 +34,8 @@ use show::Played;
 
 /// The longest that one turn may take on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Connections at once.
+const CONNECTIONS: usize = 256;
 
 /// Flags of `comity demo`.
 #[derive(Debug, clap::Args)]
@@ -132,7 +134,8 @@ async fn set(
             settings: settings(mode),
             classifier: classifier.clone(),
             policies: Policies::new((*policies).clone()),
-            upstream: upstream.clone(),
+            upstream: Fleet::only(upstream.clone()),
+            tenants: Tenants::default(),
             audit: audit.clone(),
             metrics: Metrics::new(),
         });
@@ -141,7 +144,7 @@ async fn set(
         let listener = TcpListener::bind(wanted).await;
         let listener = listener.with_context(|| format!("cannot listen on {wanted}: give --listen another address"))?;
         addresses.push(listener.local_addr()?);
-        servers.spawn(serve(app, listener, shutdown.clone(), Duration::from_secs(5)));
+        servers.spawn(serve(app, Listener::new(listener, None, CONNECTIONS), shutdown.clone(), Duration::from_secs(5)));
     }
     let [enforcing, shadowing] = addresses[..] else { anyhow::bail!("two gateways were to be started") };
     Ok(Stage { enforcing, shadowing, model, audit, store })
