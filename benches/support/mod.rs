@@ -128,6 +128,7 @@ fn app(mode: Mode, upstream: SocketAddr) -> Arc<App> {
     let limits = Limits {
         body: 64 << 20,
         answer: 8 << 20,
+        bodies: 1 << 30,
         body_patience: patience,
         concurrent: 512,
         observers: 64,

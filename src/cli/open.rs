@@ -121,6 +121,7 @@ fn settings(config: &Config) -> Settings {
         limits: Limits {
             body: limits.body,
             answer: limits.answer,
+            bodies: limits.bodies,
             body_patience: limits.body_patience,
             concurrent: limits.requests,
             observers: limits.observers,

@@ -100,6 +100,8 @@ pub struct Limits {
     pub body: usize,
     /// The largest answer that is checked, in bytes.
     pub answer: usize,
+    /// The most bytes of bodies that are held at once, for all requests together.
+    pub bodies: usize,
     /// The longest that a request body may take.
     pub body_patience: Duration,
     /// Requests under way at once.

@@ -88,6 +88,7 @@ pub(super) struct Models {
 pub(super) struct Limits {
     pub(super) body_mib: Option<Spanned<u64>>,
     pub(super) answer_mib: Option<Spanned<u64>>,
+    pub(super) bodies_mib: Option<Spanned<u64>>,
     pub(super) body_seconds: Option<Spanned<u64>>,
     pub(super) requests: Option<Spanned<u64>>,
     pub(super) connections: Option<Spanned<u64>>,

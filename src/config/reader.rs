@@ -198,6 +198,7 @@ impl<'a> Reader<'a> {
         Limits {
             body: self.size("body_mib", raw.body_mib.as_ref(), 64, 1024).saturating_mul(1 << 20),
             answer: self.size("answer_mib", raw.answer_mib.as_ref(), 8, 1024).saturating_mul(1 << 20),
+            bodies: self.bodies(raw),
             body_patience: self.seconds("body_seconds", raw.body_seconds.as_ref(), 60),
             requests: self.size("requests", raw.requests.as_ref(), 512, 100_000),
             connections: self.size("connections", raw.connections.as_ref(), 4096, 1_000_000),
@@ -207,6 +208,22 @@ impl<'a> Reader<'a> {
             keep_alive: self.seconds("keep_alive_seconds", raw.keep_alive_seconds.as_ref(), 10),
             drain: self.seconds("drain_seconds", raw.drain_seconds.as_ref(), 30),
         }
+    }
+
+    fn bodies(&mut self, raw: &raw::Limits) -> usize {
+        let mib = self.size("bodies_mib", raw.bodies_mib.as_ref(), 1024, 1 << 20);
+        let one = raw
+            .body_mib
+            .as_ref()
+            .map_or(64, |one| *one.as_ref())
+            .max(raw.answer_mib.as_ref().map_or(8, |one| *one.as_ref()));
+        if (mib as u64) < one {
+            self.problem(
+                raw.bodies_mib.as_ref(),
+                format!("bodies_mib = {mib} has no room for one body of {one} MiB: raise it"),
+            );
+        }
+        mib.saturating_mul(1 << 20)
     }
 
     fn finish_reason(&mut self, file: Option<&Spanned<String>>) -> String {

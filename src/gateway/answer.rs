@@ -13,7 +13,7 @@ use crate::wire::moderation::Moderation;
 use crate::wire::{Answer, Api};
 
 use super::app::App;
-use super::body::{self, Body, full};
+use super::body::{self, Body, Bounds, full};
 use super::error::Error;
 use super::exchange::Exchange;
 use super::judging::{Understood, Watch, only_look};
@@ -102,9 +102,9 @@ async fn whole(
     wants_verdict: bool,
 ) -> Result<Response<Body>, Error> {
     let (head, body) = response.into_parts();
-    let came = read_answer(&watch.app, body).await?;
+    let came = read_answer(&watch.app, body, &watch.exchange).await?;
     watch.exchange.upstream_spoke();
-    let changed = match readable(&watch.app, api, &came, &head.headers) {
+    let changed = match readable(&watch.app, api, &came, &head.headers, &watch.exchange).await {
         Ok((answer, plain)) => {
             let (rewritten, verdict) = settle(&mut watch, api, &answer).await;
             let moderation = wants_verdict.then(|| moderation(understood, Some(&verdict)));
@@ -131,11 +131,11 @@ fn complete(mut head: Parts, came: Bytes, changed: Option<Bytes>, exchange: &Exc
     Response::from_parts(head, full(changed.unwrap_or(came)))
 }
 
-async fn read_answer(app: &App, body: Body) -> Result<Bytes, Error> {
+async fn read_answer(app: &App, body: Body, exchange: &Exchange) -> Result<Bytes, Error> {
     let limit = app.settings.limits.answer;
     // The upstream client bounds every wait for a frame; this bound is only there so that there is one.
     let patience = app.settings.limits.body_patience.saturating_mul(10);
-    body::read(body, limit, patience).await.map_err(|error| match error {
+    body::read(body, Bounds { limit, patience, room: exchange.room() }).await.map_err(|error| match error {
         Error::BodyTooLarge { limit } => Error::AnswerTooLarge { limit },
         Error::BodyBroken | Error::BodyLate => Error::Upstream(UpstreamError::Closed),
         other => other,
@@ -143,8 +143,15 @@ async fn read_answer(app: &App, body: Body) -> Result<Bytes, Error> {
 }
 
 /// The answer and its bytes without a content coding, or why it cannot be read.
-fn readable(app: &App, api: Api, came: &Bytes, headers: &HeaderMap) -> Result<(Answer, Bytes), &'static str> {
-    let plain = body::decoded(came.clone(), headers, app.settings.limits.answer).map_err(|_| "content-encoding")?;
+async fn readable(
+    app: &App,
+    api: Api,
+    came: &Bytes,
+    headers: &HeaderMap,
+    exchange: &Exchange,
+) -> Result<(Answer, Bytes), &'static str> {
+    let limit = app.settings.limits.answer;
+    let plain = body::decoded(came.clone(), headers, limit, exchange.room()).await.map_err(|_| "content-encoding")?;
     let answer = Answer::read(api, plain.clone()).map_err(|_| "malformed")?;
     Ok((answer, plain))
 }
@@ -180,9 +187,10 @@ async fn passed_with_verdict(
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
     let (head, body) = response.into_parts();
-    let came = read_answer(app, body).await?;
+    let came = read_answer(app, body, exchange).await?;
     exchange.upstream_spoke();
-    let changed = readable(app, api, &came, &head.headers)
+    let changed = readable(app, api, &came, &head.headers, exchange)
+        .await
         .ok()
         .map(|(_, plain)| with_verdict(api, plain, Some(&moderation(understood, None))));
     Ok(complete(head, came, changed, exchange))

@@ -19,6 +19,7 @@ use crate::upstream::{Destination, Fleet, Key, UpstreamError};
 use crate::wire::{Inbound, NotePlace};
 
 use super::body::Body;
+use super::budget::Budget;
 use super::error::Error;
 use super::judging::{Understood, understand};
 use super::routes;
@@ -34,6 +35,8 @@ pub struct Limits {
     pub body: usize,
     /// The largest answer that is checked, in bytes.
     pub answer: usize,
+    /// The most bytes of bodies that are held at once, for all requests together.
+    pub bodies: usize,
     /// The longest that a request body may take to arrive.
     pub body_patience: Duration,
     /// Requests under way at once.
@@ -155,6 +158,8 @@ pub struct App {
     pub(super) metrics: Metrics,
     /// Every task that outlives its request; shutdown waits for it.
     pub(super) tasks: TaskTracker,
+    /// Room for bodies.
+    pub(super) bodies: Budget,
     pub(super) requests: Arc<Semaphore>,
     pub(super) observers: Arc<Semaphore>,
 }
@@ -171,6 +176,7 @@ impl App {
         Arc::new(Self {
             stranger: Arc::new(Caller::stranger(&settings)),
             tenants: ArcSwap::from_pointee(tenants),
+            bodies: Budget::new(settings.limits.bodies),
             settings,
             classifier,
             policies,
@@ -269,6 +275,7 @@ impl App {
         };
         let (written, dropped, queued) = (self.audit.written(), self.audit.dropped(), self.audit.queued() as u64);
         self.metrics.observe(models, AuditGauges { written, dropped, queued });
+        self.metrics.bodies(self.bodies.taken());
         for server in self.upstream.health() {
             self.metrics.server(&server.name, server.well, server.opened);
         }

@@ -32,6 +32,8 @@ pub(super) enum Error {
     Hint(#[from] HintError),
     #[error("Too many requests are under way. Try again in a moment.")]
     Busy,
+    #[error("The requests under way take up all the room for bodies (`limits.bodies_mib`). Try again in a moment.")]
+    NoRoom,
     #[error("No valid key: send the one that the operator of this server gave you, as a bearer token.")]
     Key,
     #[error("Too many requests in a minute for this key. Try again in {} s.", whole_seconds(*wait))]
@@ -58,7 +60,7 @@ impl Error {
             Self::Encoding => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request_error", "unsupported_encoding"),
             Self::Request(error) => (StatusCode::BAD_REQUEST, "invalid_request_error", error.code()),
             Self::Hint(error) => (StatusCode::BAD_REQUEST, "invalid_request_error", error.code()),
-            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "overloaded"),
+            Self::Busy | Self::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "overloaded"),
             Self::Key => (StatusCode::UNAUTHORIZED, "invalid_request_error", "invalid_api_key"),
             Self::TenantRate { .. } | Self::TenantBusy => {
                 (StatusCode::TOO_MANY_REQUESTS, "requests", "rate_limit_exceeded")
@@ -87,6 +89,7 @@ impl Error {
             | Self::TenantRate { .. }
             | Self::TenantBusy
             | Self::Upstream(UpstreamError::Unserved)
+            | Self::NoRoom
             | Self::Busy => Ended::Refused,
             Self::Upstream(_) | Self::AnswerTooLarge { .. } | Self::AnswerUnread => Ended::UpstreamFailed,
         }
@@ -105,6 +108,7 @@ impl Error {
             | Self::BodyBroken
             | Self::Encoding
             | Self::Busy
+            | Self::NoRoom
             | Self::Upstream(_)
             | Self::AnswerTooLarge { .. }
             | Self::AnswerUnread => None,

@@ -14,6 +14,7 @@ use crate::domain::{
 use crate::telemetry::Metrics;
 
 use super::app::App;
+use super::budget::Room;
 use super::error::Error;
 use super::judging::Understood;
 use super::routes::class;
@@ -28,6 +29,7 @@ struct Inner {
     record: Mutex<Record>,
     started: Instant,
     left: AtomicBool,
+    room: Room,
     audit: Audit,
     metrics: Metrics,
 }
@@ -37,13 +39,19 @@ impl Exchange {
     pub(super) fn begin(app: &App, parts: &request::Parts, guarded: bool) -> Self {
         let record = Mutex::new(blank(app, parts, guarded));
         let (audit, metrics) = (app.audit.clone(), app.metrics.clone());
-        Self(Arc::new(Inner { record, started: Instant::now(), left: AtomicBool::new(false), audit, metrics }))
+        let (started, left, room) = (Instant::now(), AtomicBool::new(false), app.bodies.room());
+        Self(Arc::new(Inner { record, started, left, room, audit, metrics }))
     }
 
     /// Says that the request was not served, and why.
     pub(super) fn refused(&self, error: &Error) {
         self.status(error.status());
         self.ended(error.ended());
+    }
+
+    /// The room that bodies of this exchange take: it is free again when the exchange is over.
+    pub(super) fn room(&self) -> &Room {
+        &self.0.room
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {

@@ -11,7 +11,7 @@ use crate::wire::{Api, Declined, Inbound, ModerationMode};
 
 use super::answer;
 use super::app::App;
-use super::body::{self, Body, full};
+use super::body::{self, Body, Bounds, full};
 use super::error::Error;
 use super::exchange::Exchange;
 use super::hints::{VERDICT, hint};
@@ -33,8 +33,9 @@ pub(super) async fn guarded(
         return shadow::beside(app, api, caller, parts, body, exchange).await;
     }
     let limits = &app.settings.limits;
-    let came = body::read(body, limits.body, limits.body_patience).await?;
-    let plain = body::decoded(came.clone(), &parts.headers, limits.body)?;
+    let (limit, room) = (limits.body, exchange.room());
+    let came = body::read(body, Bounds { limit, patience: limits.body_patience, room }).await?;
+    let plain = body::decoded(came.clone(), &parts.headers, limit, room).await?;
     let inbound = Arc::new(Inbound::read(api, plain)?); // what Comity does not know stays as it came
     exchange.asked(inbound.model(), inbound.stream());
     let (hint, wrong) = hint(app, caller, &inbound, &parts.headers);

@@ -258,7 +258,8 @@ impl Watch {
         let norms = self.norms(&request.breached);
         let ask = policy::repair_ask(&norms, &request.shown);
         let begun = Instant::now();
-        let came = tokio::time::timeout(left, outgoing.repaired(&self.app, &request.draft, &ask)).await;
+        let came =
+            tokio::time::timeout(left, outgoing.repaired(&self.app, self.exchange.room(), &request.draft, &ask)).await;
         self.exchange.repaired(begun.elapsed());
         match came {
             Ok(text) => answer.repaired(text),

@@ -4,6 +4,7 @@ mod admin;
 mod answer;
 mod app;
 mod body;
+mod budget;
 mod error;
 mod exchange;
 mod guarded;

@@ -15,6 +15,7 @@ use crate::wire::{Answer, Api, Event, sse};
 
 use super::answer::is_event_stream;
 use super::body::{self, Body, BoxError};
+use super::budget::Room;
 use super::exchange::Exchange;
 use super::judging::Watch;
 use super::numbers::Others;
@@ -28,8 +29,8 @@ pub(super) struct Copied {
     pub(super) chunks: Vec<Bytes>,
     /// Whether the body came to its end.
     pub(super) complete: bool,
-    /// Whether it was longer than the copy may be.
-    pub(super) over: bool,
+    /// Why there is none, if so: it was longer than a copy may be, or there was no room.
+    pub(super) lost: Option<&'static str>,
 }
 
 impl Copied {
@@ -47,26 +48,30 @@ impl Copied {
 pub(super) struct Copy {
     copied: Copied,
     left: usize,
+    room: Room,
     to: Option<oneshot::Sender<Copied>>,
 }
 
 impl Copy {
-    pub(super) fn new(limit: usize) -> (Self, oneshot::Receiver<Copied>) {
+    pub(super) fn new(limit: usize, room: &Room) -> (Self, oneshot::Receiver<Copied>) {
         let (to, from) = oneshot::channel();
-        (Self { copied: Copied::default(), left: limit, to: Some(to) }, from)
+        (Self { copied: Copied::default(), left: limit, room: room.clone(), to: Some(to) }, from)
     }
 
     fn take(&mut self, data: &Bytes) {
-        match self.left.checked_sub(data.len()) {
-            Some(left) if !self.copied.over => {
+        if self.copied.lost.is_some() {
+            return;
+        }
+        self.copied.lost = match self.left.checked_sub(data.len()) {
+            None => Some("too-large"),
+            Some(_) if !self.room.take(data.len()) => Some("no-room"),
+            Some(left) => {
                 self.left = left;
                 self.copied.chunks.push(data.clone());
+                return;
             }
-            _ => {
-                self.copied.over = true;
-                self.copied.chunks.clear();
-            }
-        }
+        };
+        self.copied.chunks.clear();
     }
 
     fn hand_over(&mut self, complete: bool) {
@@ -176,7 +181,7 @@ pub(super) fn looked_at(response: Response<Body>, api: Api, mut watch: Watch) ->
         watch.exchange.covered(Coverage::unscanned("answer", "observers-busy"));
         return passed(response, &watch.exchange);
     };
-    let (copy, from) = Copy::new(watch.app.settings.limits.answer);
+    let (copy, from) = Copy::new(watch.app.settings.limits.answer, watch.exchange.room());
     let exchange = watch.exchange.clone();
     let tasks = watch.app.tasks.clone();
     tasks.spawn(async move {
@@ -190,7 +195,7 @@ pub(super) fn looked_at(response: Response<Body>, api: Api, mut watch: Watch) ->
 
 /// Judges an answer that went by.
 pub(super) async fn look(watch: &mut Watch, api: Api, copied: Copied, head: &HeaderMap, stream: bool) {
-    match said(watch, api, copied, head, stream) {
+    match said(watch, api, copied, head, stream).await {
         Ok(said) => {
             let mut verdicts = Vec::new();
             for (number, text) in said.texts {
@@ -219,16 +224,17 @@ struct Said {
 }
 
 /// What an answer that went by says, or why that cannot be told.
-fn said(watch: &Watch, api: Api, copied: Copied, head: &HeaderMap, stream: bool) -> Result<Said, &'static str> {
-    if copied.over {
-        return Err("too-large");
+async fn said(watch: &Watch, api: Api, copied: Copied, head: &HeaderMap, stream: bool) -> Result<Said, &'static str> {
+    if let Some(why) = copied.lost {
+        return Err(why);
     }
     // A stream that broke off is judged as far as it came; half a JSON text says nothing.
     if !copied.complete && !stream {
         return Err("incomplete");
     }
     let limit = watch.app.settings.limits.answer;
-    let bytes = body::decoded(copied.concat(), head, limit).map_err(|_| "content-encoding")?;
+    let room = watch.exchange.room();
+    let bytes = body::decoded(copied.concat(), head, limit, room).await.map_err(|_| "content-encoding")?;
     if stream {
         return streamed(api, &bytes);
     }

@@ -9,7 +9,8 @@ use crate::upstream::UpstreamError;
 use crate::wire::{Answer, Inbound};
 
 use super::app::App;
-use super::body::{self, Body, full};
+use super::body::{self, Body, Bounds, full};
+use super::budget::Room;
 use super::hints::{ADJUST, COUNTRY, GROUP, REGION, VERDICT};
 use super::tenants::Caller;
 
@@ -35,7 +36,7 @@ impl Outgoing {
     }
 
     /// Asks for a repaired answer. `None` where none came, whatever the reason: the guard has a fallback for that.
-    pub(super) async fn repaired(&self, app: &App, draft: &str, ask: &str) -> Option<String> {
+    pub(super) async fn repaired(&self, app: &App, room: &Room, draft: &str, ask: &str) -> Option<String> {
         let note = self.note.as_deref().unwrap_or_default();
         let body = self.inbound.repair(note, app.settings.note_place, draft, ask);
         let mut headers = self.changed();
@@ -48,8 +49,9 @@ impl Outgoing {
         let limits = &app.settings.limits;
         let (head, answer) = response.into_parts();
         // The caller's timeout bounds the whole repair.
-        let answer = body::read(answer, limits.answer, limits.body_patience).await.ok()?;
-        let answer = body::decoded(answer, &head.headers, limits.answer).ok()?;
+        let (limit, patience) = (limits.answer, limits.body_patience);
+        let answer = body::read(answer, Bounds { limit, patience, room }).await.ok()?;
+        let answer = body::decoded(answer, &head.headers, limit, room).await.ok()?;
         Answer::read(self.inbound.api(), answer).ok()?.first_text()
     }
 

@@ -26,7 +26,7 @@ pub(super) async fn pass(
     if tunnel::asked_for(&parts) {
         return tunnel::open(app, caller, parts, exchange).await;
     }
-    let (model, body) = model_asked_for(app, caller, &parts, body).await;
+    let (model, body) = model_asked_for(app, caller, &parts, body, exchange.room()).await;
     let body = Passing::body(body, Way::Up, exchange.clone(), None);
     let request = outgoing::request(parts.method, parts.uri, parts.headers, body);
     let response = app.send(caller, model.as_deref(), request).await?;

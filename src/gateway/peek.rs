@@ -13,6 +13,7 @@ use crate::wire;
 
 use super::app::App;
 use super::body::{self, Body, BoxError};
+use super::budget::Room;
 use super::tenants::Caller;
 
 /// The model that a request asks for, and its body as it came. Nothing is waited for where one server is as good as another; what is no JSON, or is not there in
@@ -22,6 +23,7 @@ pub(super) async fn model_asked_for(
     caller: &Caller,
     parts: &request::Parts,
     body: Incoming,
+    room: &Room,
 ) -> (Option<String>, Body) {
     let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let json = kind.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/json"));
@@ -30,11 +32,14 @@ pub(super) async fn model_asked_for(
     }
     let limits = &app.settings.limits;
     let mut begun = Begun { seen: VecDeque::new(), rest: body };
-    let whole = tokio::time::timeout(limits.body_patience, begun.read(limits.body)).await.is_ok_and(|whole| whole);
-    let model = whole.then(|| begun.bytes()).and_then(|bytes| {
-        let plain = body::decoded(bytes, &parts.headers, limits.body).ok()?;
-        wire::asked_model(&plain)
-    });
+    let reading = begun.read(limits.body, room);
+    let whole = tokio::time::timeout(limits.body_patience, reading).await.is_ok_and(|whole| whole);
+    let model = if whole {
+        let plain = body::decoded(begun.bytes(), &parts.headers, limits.body, room).await;
+        plain.ok().and_then(|plain| wire::asked_model(&plain))
+    } else {
+        None
+    };
     (model, begun.boxed_unsync())
 }
 
@@ -45,8 +50,8 @@ struct Begun {
 }
 
 impl Begun {
-    /// Reads on to the end, or until there is more than `limit`. Says whether it is whole.
-    async fn read(&mut self, limit: usize) -> bool {
+    /// Reads on to the end, or until there is more than `limit` or no room. Says whether it is whole.
+    async fn read(&mut self, limit: usize, room: &Room) -> bool {
         let mut left = limit;
         while let Some(frame) = self.rest.frame().await {
             let frame = frame.map_err(BoxError::from);
@@ -54,7 +59,7 @@ impl Begun {
             let broken = frame.is_err();
             self.seen.push_back(frame);
             match left.checked_sub(size) {
-                Some(less) if !broken => left = less,
+                Some(less) if !broken && room.take(size) => left = less,
                 Some(_) | None => return false,
             }
         }

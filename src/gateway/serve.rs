@@ -2,7 +2,7 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -148,7 +148,7 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
     let route = route(&parts.method, parts.uri.path());
     let exchange = Exchange::begin(app, &parts, route != Route::Pass);
-    let (caller, place) = match admitted(app, &mut parts.headers, &exchange) {
+    let (caller, places) = match admitted(app, &mut parts.headers, &exchange) {
         Ok(admitted) => admitted,
         Err(error) => return refuse(&error, &exchange),
     };
@@ -160,7 +160,7 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
         Ok(mut response) => {
             exchange.status(response.status());
             exchange.stamp(response.headers_mut());
-            response.map(|body| BodyExt::boxed_unsync(Placed { body, _place: place }))
+            response.map(|body| BodyExt::boxed_unsync(Placed { body, failed: None, _places: places }))
         }
         Err(error) => refuse(&error, &exchange),
     }
@@ -188,10 +188,12 @@ fn refuse(error: &Error, exchange: &Exchange) -> Response<Body> {
     response
 }
 
-/// Keeps the request's place among those under way until its answer is out.
+/// An answer on its way out: it keeps the request's places until it is over.
 struct Placed {
     body: Body,
-    _place: Places,
+    /// The body's failure, which waits until what came before it is on its way.
+    failed: Option<BoxError>,
+    _places: Places,
 }
 
 impl HttpBody for Placed {
@@ -199,11 +201,22 @@ impl HttpBody for Placed {
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            // An error ends the connection at once, with all that was not written yet; whoever waits is written out first.
+            Some(Err(error)) => {
+                self.failed = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            frame => Poll::Ready(frame),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.failed.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -54,14 +54,14 @@ pub(super) async fn beside(
     body: Incoming,
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
-    let (model, body) = model_asked_for(app, caller, &parts, body).await;
+    let (model, body) = model_asked_for(app, caller, &parts, body, exchange.room()).await;
     let Ok(place) = Arc::clone(&app.observers).try_acquire_owned() else {
         exchange.covered(Coverage::unscanned("request", "observers-busy"));
         let body = Passing::body(body, Way::Up, exchange.clone(), None);
         let request = outgoing::request(parts.method, parts.uri, parts.headers, body);
         return Ok(passed(app.send(caller, model.as_deref(), request).await?, exchange));
     };
-    let (copy, from) = Copy::new(app.settings.limits.body);
+    let (copy, from) = Copy::new(app.settings.limits.body, exchange.room());
     let body = Passing::body(body, Way::Up, exchange.clone(), Some(copy));
     let request = outgoing::request(parts.method, parts.uri, parts.headers.clone(), body);
     let response = app.send(caller, model.as_deref(), request).await?;
@@ -95,7 +95,7 @@ fn observed(
     exchange: &Exchange,
     place: OwnedSemaphorePermit,
 ) -> Response<Body> {
-    let (copy, answer) = Copy::new(app.settings.limits.answer);
+    let (copy, answer) = Copy::new(app.settings.limits.answer, exchange.room());
     let observer = Observer {
         app: Arc::clone(app),
         caller: Arc::clone(caller),
@@ -117,7 +117,9 @@ impl Observer {
         let Self { app, caller, exchange, headers, request, answer, answer_head, stream, answered, _place } = self;
         let inbound = match request {
             Request::Read(inbound) => Ok(inbound),
-            Request::Passing(api, from) => read(&app, api, from.await.unwrap_or_default(), &headers).map(Arc::new),
+            Request::Passing(api, from) => {
+                read(&app, api, from.await.unwrap_or_default(), &headers, &exchange).await.map(Arc::new)
+            }
         };
         let inbound = match inbound {
             Ok(inbound) => inbound,
@@ -140,14 +142,20 @@ impl Observer {
 }
 
 /// The request that went by, or why it could not be read.
-fn read(app: &App, api: Api, copied: Copied, headers: &HeaderMap) -> Result<Inbound, &'static str> {
-    if copied.over {
-        return Err("too-large");
+async fn read(
+    app: &App,
+    api: Api,
+    copied: Copied,
+    headers: &HeaderMap,
+    exchange: &Exchange,
+) -> Result<Inbound, &'static str> {
+    if let Some(why) = copied.lost {
+        return Err(why);
     }
     if !copied.complete {
         return Err("incomplete");
     }
-    let bytes: Bytes = copied.concat();
-    let plain = body::decoded(bytes, headers, app.settings.limits.body).map_err(|_| "content-encoding")?;
+    let (bytes, limit) = (copied.concat(), app.settings.limits.body);
+    let plain = body::decoded(bytes, headers, limit, exchange.room()).await.map_err(|_| "content-encoding")?;
     Inbound::read(api, plain).map_err(|_| "malformed")
 }

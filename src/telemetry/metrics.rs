@@ -173,6 +173,11 @@ impl Metrics {
         self.count(&table::RELOADS, [what.into(), became.into()], 1);
     }
 
+    /// Bytes of bodies that are held.
+    pub fn bodies(&self, bytes: u64) {
+        self.gauge(&table::BODIES_BYTES, [], bytes);
+    }
+
     /// How a model server is doing.
     pub fn server(&self, name: &str, well: bool, opened: u64) {
         self.gauge(&table::SERVER_WELL, [Value::server(name)], well.into());

@@ -124,6 +124,7 @@ fn full() -> Metrics {
     metrics.observe(ModelGauges::default(), AuditGauges::default());
     metrics.reloaded("policies", "taken");
     metrics.server("default", true, 1);
+    metrics.bodies(1);
     metrics
 }
 

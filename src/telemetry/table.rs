@@ -82,6 +82,7 @@ pub(super) const REASONS: &[&str] = &[
     "late",
     "malformed",
     "no-norms",
+    "no-room",
     "not-a-picture",
     "not-base64",
     "not-read",
@@ -144,6 +145,7 @@ metrics! {
         "Answers judged for lecturing about norms although none was at stake.";
     SCORES, Histogram(TENTHS), "comity_score", ["dimension"],
         "The local judge's scores of answers as shown, 0 to 1; what was not judged is not counted.";
+    BODIES_BYTES, Gauge, "comity_bodies_bytes", [], "Bytes of bodies that are held, of all requests together.";
     INFERENCE_QUEUED, Gauge, "comity_inference_queued", [], "Jobs that wait for an inference thread.";
     INFERENCE_THREADS, Gauge, "comity_inference_threads", [], "Inference threads that live.";
     INFERENCE_JOBS, Counter, "comity_inference_jobs_total", ["result"], "Inference jobs by what became of them.";

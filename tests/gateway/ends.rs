@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use comity::domain::{Ended, Record};
 use http::Method;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::support::Gate;
 use crate::support::bodies::{ask, ask_stream, completion, delta, error_code, request, role, stream};
@@ -311,4 +313,44 @@ async fn one_record_for_each_of_many_requests() {
     let statuses = futures_util::future::join_all(sent).await;
     assert!(statuses.iter().all(|status| status.as_u16() == 200));
     assert_eq!(gateway.finish().await.len(), 60);
+}
+
+/// A server that answers each connection's request with these bytes and closes.
+async fn says_and_closes(answer: String) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut request = Vec::new();
+                // The body of `ask` ends so.
+                while !request.ends_with(b"\"m-1\"}") {
+                    assert!(stream.read_buf(&mut request).await.unwrap() > 0);
+                }
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                stream.shutdown().await.unwrap();
+                while stream.read_buf(&mut request).await.is_ok_and(|read| read > 0) {}
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn what_came_before_a_stream_broke_off_reaches_the_client() {
+    let event = delta(0, "word ");
+    let events = format!("{:x}\r\n{event}\r\n", event.len()).repeat(8);
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let server = says_and_closes(format!("{head}{events}")).await;
+    for setup in [Setup::default(), Setup::shadow(Mind::Fine)] {
+        let gateway = Gateway::before_another(setup, server).await;
+        for _ in 0..60 {
+            let answer = gateway.client.chat(ask_stream("Where?")).await;
+            let words = String::from_utf8_lossy(&answer.body).matches("word").count();
+            assert!(answer.broken && words == 8, "{words} of 8 came");
+        }
+        assert!(gateway.finish().await.iter().all(|record| record.ended == Ended::UpstreamFailed));
+    }
 }

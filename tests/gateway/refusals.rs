@@ -1,9 +1,10 @@
 //! Requests that are refused: early, in OpenAI's form, and recorded.
 
-use comity::domain::{Ended, Mode};
+use comity::domain::{Coverage, Ended, Mode, Scan};
+use http::Method;
 
 use crate::support::Gate;
-use crate::support::bodies::{ask, completion, error_code, request};
+use crate::support::bodies::{ask, completion, error_code, gzip, request};
 use crate::support::client::CHAT;
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::models::Mind;
@@ -168,8 +169,8 @@ async fn a_body_in_chunks_that_has_a_length_too_ends_with_its_chunks_and_so_does
 
 #[tokio::test]
 async fn one_too_many_is_told_to_come_again() {
-    let gate = Gate::new();
     for mode in [Mode::Enforce, Mode::Shadow] {
+        let gate = Gate::new();
         let setup = Setup::default().with(|settings| {
             settings.mode = mode;
             settings.limits.concurrent = 1;
@@ -195,6 +196,46 @@ async fn one_too_many_is_told_to_come_again() {
         let third = gateway.client.chat(ask("Where?")).await;
         assert_eq!(third.status.as_u16(), 200, "the place is free again");
         assert_eq!(gateway.finish().await.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn bodies_together_have_a_bound_and_in_shadow_no_copy_is_kept_beyond_it() {
+    let large = || request("Where?", &format!("\"x\":\"{}\", ", "x".repeat(60_000)));
+    for mode in [Mode::Enforce, Mode::Shadow] {
+        let gate = Gate::new();
+        let setup = Setup::default().with(|settings| {
+            settings.mode = mode;
+            settings.limits.bodies = 100_000;
+        });
+        let waits = Reply { opening: Opening::Wait(gate.clone()), ..Reply::json(completion("Tea.")) };
+        let gateway = Gateway::start(setup, vec![waits, Reply::json(completion("Tea."))]).await;
+        let admin = gateway.admin().await;
+        let first = tokio::spawn({
+            let client = gateway.client.clone();
+            async move { client.chat(large()).await }
+        });
+        gateway.upstream.until("the first body", |counts| counts.received >= 60_000).await;
+        let second = gateway.client.chat(large()).await;
+        if mode == Mode::Enforce {
+            assert_eq!((second.status.as_u16(), error_code(&second.body).as_str()), (503, "overloaded"));
+            let packed = [("content-encoding", "gzip"), ("content-type", "application/json")];
+            let bomb = gzip(large().as_bytes());
+            let third = gateway.client.send(Method::POST, CHAT, &packed, bomb).await;
+            assert_eq!((third.status.as_u16(), error_code(&third.body).as_str()), (503, "overloaded"));
+        } else {
+            assert_eq!(second.status.as_u16(), 200);
+            let records = gateway.recorded(1).await;
+            let no_room = |part: &Coverage| part.scan == Scan::Unscanned("no-room".into());
+            assert!(records[0].coverage.iter().any(no_room), "{:?}", records[0].coverage);
+        }
+        gate.open();
+        assert_eq!(first.await.unwrap().status.as_u16(), 200);
+        gateway.recorded(2).await;
+        let metrics = admin.send(Method::GET, "/metrics", &[], "").await;
+        let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
+        assert!(metrics.contains("comity_bodies_bytes 0"), "the room is free again: {metrics}");
+        gateway.finish().await;
     }
 }
 

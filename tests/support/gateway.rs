@@ -45,6 +45,7 @@ impl Default for Setup {
         let limits = Limits {
             body: 4 << 20,
             answer: 1 << 20,
+            bodies: 1 << 30,
             body_patience: PATIENCE,
             concurrent: 64,
             observers: 64,

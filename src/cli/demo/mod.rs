@@ -154,6 +154,7 @@ fn settings(mode: Mode) -> Settings {
     let limits = Limits {
         body: 16 << 20,
         answer: 8 << 20,
+        bodies: 256 << 20,
         body_patience: Duration::from_secs(30),
         concurrent: 64,
         observers: 16,
