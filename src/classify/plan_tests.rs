@@ -113,8 +113,24 @@ fn pictures_that_cannot_be_looked_at_keep_their_reason() {
     let plan = Plan::of(&turn, 16);
     let reasons: Vec<String> =
         said(&plan.coverage(Read::Whole, true, &[])).iter().map(|(_, why)| (*why).to_owned()).collect();
-    assert_eq!(reasons, ["remote-url", "file-id", "bad-url"]);
+    assert_eq!(reasons, UnreadPicture::ALL.iter().map(|why| why.word()).collect::<Vec<_>>());
     assert!(plan.pictures.is_empty() && plan.query.is_empty());
+}
+
+#[test]
+fn pictures_behind_urls_that_nobody_fetched_take_no_place_and_are_told_of() {
+    let remote = |name: &str| Part::Picture(Picture::Remote(format!("https://example.org/{name}")));
+    let turn = Turn {
+        messages: vec![
+            message(Role::User, vec![remote("old.png")]),
+            message(Role::User, vec![text("Which?"), remote("a.png"), picture("AAA="), picture("BBB=")]),
+        ],
+    };
+    let plan = Plan::of(&turn, 1);
+    assert_eq!(payloads(&plan), [(1, &b"AAA="[..])]);
+    let coverage = plan.coverage(Read::Whole, true, &[Ok(shown())]);
+    let reasons: Vec<&str> = said(&coverage).iter().map(|(_, why)| *why).collect();
+    assert_eq!(reasons, ["other-turn", "scanned", "remote-url", "scanned", "over-picture-limit"]);
 }
 
 #[test]
