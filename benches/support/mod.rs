@@ -13,6 +13,7 @@ use comity::classify::{self, Classifier};
 use comity::domain::{Layers, Mode};
 use comity::gateway::{App, Limits, Parts, Policies, Settings, Shutdown, serve};
 use comity::policy::PolicySet;
+use comity::remote::{self, Fetcher};
 use comity::telemetry::Metrics;
 use comity::upstream::{Client, Options};
 use comity::wire::NotePlace;
@@ -146,6 +147,7 @@ fn app(mode: Mode, upstream: SocketAddr) -> Arc<App> {
         classifier: CLASSIFIER.clone(),
         policies: Policies::new(policies()),
         upstream: Client::new(Options::new(format!("http://{upstream}").parse().unwrap())).unwrap(),
+        remote: Fetcher::new(remote::Options::default()).unwrap(),
         audit: Audit::open(audit).unwrap(),
         metrics: Metrics::new(),
     })

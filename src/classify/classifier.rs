@@ -117,6 +117,12 @@ impl Classifier {
         self.card.backend.clone()
     }
 
+    /// The most pictures of a turn that are looked at; without models none.
+    #[must_use]
+    pub fn most_pictures(&self) -> usize {
+        self.live.as_ref().map_or(0, |live| live.most_pictures())
+    }
+
     /// Embeds the norms of packs, so that the first request after a start or a reload is not slow. Without models there is nothing to do.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use crate::config::{Config, caches, models_dir};
 use crate::domain::Layers;
 use crate::gateway::{App, Limits, Parts, Policies, Settings, read_packs};
 use crate::policy::PolicySet;
+use crate::remote::Fetcher;
 use crate::telemetry::Metrics;
 use crate::upstream::Client;
 
@@ -87,12 +88,14 @@ pub(super) fn app(config: &Config, metrics: Metrics) -> anyhow::Result<Arc<App>>
         "models and policies are read"
     );
     let upstream = Client::new(config.upstream.clone())?;
+    let remote = Fetcher::new(config.remote.clone())?;
     let audit = audit(config)?;
     Ok(App::new(Parts {
         settings: settings(config),
         classifier,
         policies: Policies::new(set),
         upstream,
+        remote,
         audit,
         metrics,
     }))

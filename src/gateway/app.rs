@@ -13,12 +13,14 @@ use crate::classify::Classifier;
 use crate::context::{AddedName, Places};
 use crate::domain::{Country, Coverage, Hint, Layers, Mode, Unavailable};
 use crate::policy::PolicySet;
+use crate::remote::Fetcher;
 use crate::telemetry::{AuditGauges, Metrics, ModelGauges};
 use crate::upstream::Client;
 use crate::wire::{Inbound, NotePlace};
 
 use super::error::Error;
-use super::judging::{Understood, understand};
+use super::judging::{InPlay, Understood};
+use super::remote::fetched;
 
 /// Bounds on what one request, and all of them together, may take.
 #[derive(Debug, Clone)]
@@ -122,6 +124,8 @@ pub struct Parts {
     pub policies: Policies,
     /// The model server.
     pub upstream: Client,
+    /// What fetches pictures by their URLs.
+    pub remote: Fetcher,
     /// Where records go.
     pub audit: Audit,
     /// Where figures go.
@@ -139,6 +143,7 @@ pub struct App {
     /// Whether the norms in force are still being embedded for the first time.
     warming: AtomicBool,
     pub(super) upstream: Client,
+    remote: Fetcher,
     pub(super) audit: Audit,
     pub(super) metrics: Metrics,
     /// Every task that outlives its request; shutdown waits for it.
@@ -151,7 +156,7 @@ impl App {
     /// Joins the parts.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { settings, classifier, policies, upstream, audit, metrics } = parts;
+        let Parts { settings, classifier, policies, upstream, remote, audit, metrics } = parts;
         let requests = Arc::new(Semaphore::new(settings.limits.concurrent));
         let observers = Arc::new(Semaphore::new(settings.limits.observers));
         let policies = ArcSwap::from_pointee(policies);
@@ -163,6 +168,7 @@ impl App {
             refused: ArcSwapOption::empty(),
             warming: AtomicBool::new(false),
             upstream,
+            remote,
             audit,
             metrics,
             tasks,
@@ -183,11 +189,12 @@ impl App {
         }
     }
 
-    /// Reads a turn with the policies in force.
+    /// Reads a turn with the policies in force. Pictures behind URLs are fetched first where there is a norm to hold them against; the models' time begins after that.
     pub(super) async fn understand(&self, inbound: &Inbound, hint: &Hint) -> Understood {
-        let policies = self.policies.load_full();
-        let patience = self.settings.limits.classify;
-        let mut understood = understand(&self.classifier, policies, inbound.turn(), hint, patience).await;
+        let in_play = InPlay::of(self.policies.load_full(), inbound.turn(), hint);
+        let most = if in_play.is_empty() { 0 } else { self.classifier.most_pictures() };
+        let turn = fetched(&self.remote, &self.metrics, inbound.turn(), most).await;
+        let mut understood = in_play.read(&self.classifier, &turn, self.settings.limits.classify).await;
         let unseen = inbound.unseen().iter().map(|(part, why)| Coverage::unscanned(*part, *why));
         understood.reading.coverage.extend(unseen);
         understood

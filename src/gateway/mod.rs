@@ -17,6 +17,7 @@ mod outgoing;
 mod packs;
 mod pass;
 mod reload;
+mod remote;
 mod routes;
 mod serve;
 mod shadow;

@@ -121,6 +121,7 @@ fn full() -> Metrics {
     metrics.request("chat/completions", &record("words"));
     metrics.observe(ModelGauges::default(), AuditGauges::default());
     metrics.policies_reloaded("taken");
+    metrics.remote_picture(Ok(()));
     metrics
 }
 

@@ -8,6 +8,7 @@ use comity::audit::{Audit, AuditError, Sink};
 use comity::domain::{Layers, Mode, Record};
 use comity::gateway::{App, Limits, Parts, Policies, Reload, Settings, Shutdown, reload, serve, serve_admin};
 use comity::policy::{PolicySet, replay};
+use comity::remote::{self, Fetcher};
 use comity::telemetry::Metrics;
 use comity::upstream;
 use comity::wire::NotePlace;
@@ -26,6 +27,8 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     pub(crate) floor: Floor,
     pub(crate) mind: Mind,
+    /// What fetches pictures: nothing, unless a test says otherwise.
+    pub(crate) remote: Fetcher,
     /// The longest waits for the model server's head and for the next piece of its answer.
     pub(crate) head_patience: Duration,
     pub(crate) piece_patience: Duration,
@@ -54,7 +57,8 @@ impl Default for Setup {
             keep_contents: false,
         };
         let (head_patience, piece_patience) = (PATIENCE, PATIENCE);
-        Self { settings, floor: Floor::default(), mind: Mind::Fine, head_patience, piece_patience }
+        let remote = Fetcher::new(remote::Options::default()).unwrap();
+        Self { settings, floor: Floor::default(), mind: Mind::Fine, remote, head_patience, piece_patience }
     }
 }
 
@@ -143,6 +147,7 @@ impl Gateway {
             classifier: setup.mind.classifier(),
             policies: Policies::new(setup.floor.policies()),
             upstream: upstream::Client::new(options).unwrap(),
+            remote: setup.remote,
             audit: audit.clone(),
             metrics: Metrics::new(),
         });

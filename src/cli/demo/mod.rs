@@ -22,6 +22,7 @@ use crate::audit::{Audit, AuditOptions, By, Filter, SinkKind, Store};
 use crate::classify::Classifier;
 use crate::domain::{Layers, Mode, Norm, Record};
 use crate::gateway::{App, Body, Limits, Parts, Policies, Settings, Shutdown, serve};
+use crate::remote::{self, Fetcher};
 use crate::telemetry::{self, LogFormat, LogOptions, Metrics};
 use crate::upstream::{self, Client};
 use crate::wire::NotePlace;
@@ -133,6 +134,7 @@ async fn set(
             classifier: classifier.clone(),
             policies: Policies::new((*policies).clone()),
             upstream: upstream.clone(),
+            remote: Fetcher::new(remote::Options::default())?,
             audit: audit.clone(),
             metrics: Metrics::new(),
         });
