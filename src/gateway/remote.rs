@@ -39,7 +39,7 @@ struct Wanted<'a> {
 }
 
 /// The pictures that may be fetched, the newest messages' first, as they are counted when they are looked at.
-fn wanted<'a>(turn: &'a Turn, most: usize, admits: impl Fn(&str) -> bool) -> Vec<Wanted<'a>> {
+fn wanted(turn: &Turn, most: usize, admits: impl Fn(&str) -> bool) -> Vec<Wanted<'_>> {
     let (mut wanted, mut before) = (Vec::new(), 0);
     for message in turn.shown().rev() {
         let parts = turn.messages.get(message).map(|message| message.parts.iter().enumerate());
@@ -61,9 +61,9 @@ async fn picture(fetcher: &Fetcher, metrics: &Metrics, wanted: &Wanted<'_>) -> P
     if wanted.over {
         return Picture::Unread(UnreadPicture::OverLimit);
     }
-    let fetched = fetcher.fetch(wanted.url).await;
-    metrics.remote_picture(fetched.as_ref().map(|_| ()).map_err(|why| *why));
-    match fetched {
+    let file = fetcher.fetch(wanted.url).await;
+    metrics.remote_picture(file.as_ref().map(|_| ()).map_err(|why| *why));
+    match file {
         // As a data: URL would have it, so that both have one place in the models' cache.
         Ok(file) => Picture::Inline(base64_simd::STANDARD.encode_to_string(file).into()),
         Err(why) => Picture::Unread(why),

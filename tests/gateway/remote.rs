@@ -31,7 +31,7 @@ async fn host() -> PictureHost {
         "/missing.png" => answer(404, "", b"gone"),
         "/page.html" => answer(200, "content-type: text/html\r\n", b"<html>"),
         "/text.png" => file(b"this is no picture"),
-        "/large.png" => file(&[0; 60_000]),
+        "/large.png" => file(&vec![0; 60_000]),
         "/slow.png" => Doing::Stalls(Vec::new()),
         _ => file(&png(9)),
     })
@@ -100,7 +100,7 @@ async fn pictures_behind_urls_are_looked_at_or_the_record_says_why_not() {
     ] {
         for setup in [Setup::default(), Setup::shadow(Mind::Fine)] {
             let setup = Setup { remote: fetcher(&host, Duration::from_secs(20)), ..setup };
-            let record = served(setup, conversation(&[message("user", "Where?", &[url.clone()])])).await;
+            let record = served(setup, conversation(&[message("user", "Where?", std::slice::from_ref(&url))])).await;
             assert_eq!(pictures(&record), [expected], "{url}");
             assert_eq!(record.seen.len(), usize::from(expected == "scanned"), "{url}");
             let written = serde_json::to_string(&record).unwrap();
