@@ -137,7 +137,12 @@ impl Live {
                 None => card.nearest_label(&self.embed(card, card.query(name), deadline, &spent).await?.values),
             };
             let labelled = label.map(|label| Arc::new(Labelled::new(card.labels.made_up(label), card)));
-            pictures.extend(labelled.map(|labels| Shown { labels, things: Vec::new(), missed: Vec::new() }));
+            pictures.extend(labelled.map(|labels| Shown {
+                labels,
+                things: Vec::new(),
+                missed: Vec::new(),
+                more_frames: false,
+            }));
         }
         let norms = self.norms(card, norms, deadline).await?;
         Ok(self.hold_against(card, query, pictures, &norms, deadline, &spent).await?.0)

@@ -14,6 +14,7 @@ mod engine;
 #[cfg(test)]
 mod fakes;
 mod features;
+mod frames;
 mod hands;
 mod jobs;
 mod keys;

@@ -121,6 +121,8 @@ impl Plan {
                     Some(Err(flaw)) => coverage.push(Coverage::unscanned(part, flaw.to_string())),
                     Some(Ok(shown)) => {
                         coverage.push(Coverage::scanned(part));
+                        let frames = shown.more_frames.then(|| format!("{part}, its other frames"));
+                        coverage.extend(frames.map(|frames| Coverage::unscanned(frames, NOT_READ)));
                         let missed = |(detector, why): &(Detector, Unavailable)| {
                             Coverage::unscanned(format!("{part}, for {detector}"), why.word())
                         };

@@ -163,7 +163,19 @@ fn an_empty_turn_has_nothing_to_look_at() {
 /// A picture in which nothing was seen.
 fn shown() -> Shown {
     let labels = super::super::features::Labelled::new(Vec::new(), &super::super::Card::default());
-    Shown { labels: std::sync::Arc::new(labels), things: Vec::new(), missed: Vec::new() }
+    Shown { labels: std::sync::Arc::new(labels), things: Vec::new(), missed: Vec::new(), more_frames: false }
+}
+
+#[test]
+fn the_other_frames_of_an_animation_are_told_of() {
+    let plan = Plan::of(&super::super::fakes::turn("This?", &[[9; 3], [8; 3]]), 16);
+    let coverage = plan.coverage(Read::Whole, true, &[Ok(shown()), Ok(Shown { more_frames: true, ..shown() })]);
+    let pictures = &said(&coverage)[1..];
+    let part = "messages[0]: picture";
+    assert_eq!(
+        pictures,
+        [(part, "scanned"), (part, "scanned"), ("messages[0]: picture, its other frames", "not-read")]
+    );
 }
 
 #[test]
