@@ -18,6 +18,8 @@ pub mod classify;
 
 pub mod upstream;
 
+pub mod remote;
+
 pub mod audit;
 
 pub mod telemetry;

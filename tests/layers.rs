@@ -22,6 +22,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("score", &["domain"]),
     ("classify", &["domain"]),
     ("upstream", &["domain", "wire"]),
+    ("remote", &["domain"]),
     ("audit", &["domain", "score"]),
     ("telemetry", &["domain"]),
     ("config", ABOVE_CONFIG),
@@ -30,7 +31,7 @@ const TABLE: &[(&str, &[&str])] = &[
 ];
 
 const ABOVE_CONFIG: &[&str] =
-    &["domain", "wire", "policy", "context", "guard", "score", "classify", "upstream", "audit", "telemetry"];
+    &["domain", "wire", "policy", "context", "guard", "score", "classify", "upstream", "remote", "audit", "telemetry"];
 
 const EVERYBODY: &[&str] = &[
     "domain",
@@ -41,6 +42,7 @@ const EVERYBODY: &[&str] = &[
     "score",
     "classify",
     "upstream",
+    "remote",
     "audit",
     "telemetry",
     "config",

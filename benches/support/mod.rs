@@ -13,6 +13,7 @@ use comity::classify::{self, Classifier};
 use comity::domain::{Layers, Mode};
 use comity::gateway::{App, Limits, Listener, Parts, Policies, Settings, Shutdown, Tenants, serve};
 use comity::policy::PolicySet;
+use comity::remote::{self, Fetcher};
 use comity::telemetry::Metrics;
 use comity::upstream::{Client, Fleet, Options};
 use comity::wire::NotePlace;
@@ -153,6 +154,7 @@ fn app(mode: Mode, upstream: SocketAddr) -> Arc<App> {
         policies: Policies::new(policies()),
         upstream: Fleet::only(Client::new(Options::new(format!("http://{upstream}").parse().unwrap())).unwrap()),
         tenants: Tenants::default(),
+        remote: Fetcher::new(remote::Options::default()).unwrap(),
         audit: Audit::open(audit).unwrap(),
         metrics: Metrics::new(),
     })

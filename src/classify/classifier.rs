@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::domain::{Findings, Judgement, Language, Norm, Reading, Seen, Turn, Unavailable};
 
+use super::answers::Judged;
 use super::card::Card;
 use super::engine::Engine;
 use super::features::Shown;
@@ -117,6 +118,12 @@ impl Classifier {
         self.card.backend.clone()
     }
 
+    /// The most pictures of a turn that are looked at; without models none.
+    #[must_use]
+    pub fn most_pictures(&self) -> usize {
+        self.live.as_ref().map_or(0, |live| live.most_pictures())
+    }
+
     /// Embeds the norms of packs, so that the first request after a start or a reload is not slow. Without models there is nothing to do.
     ///
     /// # Errors
@@ -219,7 +226,8 @@ impl Classifier {
     /// they find none does not.
     ///
     /// # Errors
-    /// [`Unavailable`]; [`Unavailable::Language`] where nothing was found in such a language; [`Unavailable::Unread`] without norms, since there is nothing to judge by.
+    /// [`Unavailable`]; [`Unavailable::Language`] where nothing was found in such a language; [`Unavailable::Unread`] where nothing was found in a piece that could not be read
+    /// to its end, not even in parts, and without norms, since there is nothing to judge by.
     pub async fn judge_seen(
         &self,
         query: &str,
@@ -233,9 +241,13 @@ impl Classifier {
             return Err(Unavailable::Unread);
         }
         let judged = live.judge(&self.card, query, seen, piece, norms, deadline);
-        let judgement = timeout_at(deadline, judged).await.unwrap_or(Err(Unavailable::Late))?;
+        let Judged { judgement, whole } = timeout_at(deadline, judged).await.unwrap_or(Err(Unavailable::Late))?;
         let found = judgement.norms.iter().any(|norm| norm.breaches >= judgement.threshold);
-        if found || self.card.vouches_for(language) { Ok(judgement) } else { Err(Unavailable::Language) }
+        match (found, whole, self.card.vouches_for(language)) {
+            (true, _, _) | (false, true, true) => Ok(judgement),
+            (false, false, _) => Err(Unavailable::Unread),
+            (false, true, false) => Err(Unavailable::Language),
+        }
     }
 
     /// The classifier's state, for metrics. All zeros without models.

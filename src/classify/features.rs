@@ -150,6 +150,8 @@ pub(super) struct Shown {
     pub(super) things: Vec<Thing>,
     /// The detectors that could not look, and why.
     pub(super) missed: Vec<(Detector, Unavailable)>,
+    /// Whether the picture has frames beside the one that was looked at.
+    pub(super) more_frames: bool,
 }
 
 /// A question and its pictures, ready to be held against norms.

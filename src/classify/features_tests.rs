@@ -62,7 +62,7 @@ fn question(text: &str, pictures: &[[f32; 3]]) -> Question {
     let labels = |picture: &[f32; 3]| Arc::new(Labelled::new(picture.to_vec(), &card()));
     let pictures = pictures
         .iter()
-        .map(|picture| Shown { labels: labels(picture), things: Vec::new(), missed: Vec::new() })
+        .map(|picture| Shown { labels: labels(picture), things: Vec::new(), missed: Vec::new(), more_frames: false })
         .collect();
     let query = Embedding { spread: card().spread(&[1.5, 1.5]), ..Embedding::of(vec![1.5, 1.5]) };
     Question::new(text, &query, &Embedding::of(vec![0.5, 3.5]), pictures, &card())

@@ -9,6 +9,7 @@ use crate::domain::{Detector, Label, Unavailable};
 
 use super::card::Card;
 use super::features::{Labelled, Question};
+use super::frames;
 use super::loaded::rows;
 use super::model::{AnswerOdds, Embedding, Model, ModelError, NormRow, NormRows, Pair, Triple};
 use super::payload;
@@ -45,6 +46,8 @@ pub(super) struct Looked {
     pub(super) found: Vec<(Detector, Result<Vec<Label>, Unavailable>)>,
     /// Where the dual encoder sees it, if that was asked.
     pub(super) view: Option<Result<Vec<f32>, Unavailable>>,
+    /// Whether the file has frames beside the one that was looked at.
+    pub(super) more_frames: bool,
 }
 
 impl Looked {
@@ -67,15 +70,16 @@ pub(super) fn sight(
 ) -> Result<Sight, ModelError> {
     let since = Instant::now();
     let framed = |photo: Photo| picture::cut(&photo, card.frame).map(|pixels| (photo, pixels));
-    let decoded = payload::decode(payload, limits.bytes).and_then(|file| picture::read(&file, limits, framed));
+    let decoded = payload::decode(payload, limits.bytes)
+        .and_then(|file| Ok((picture::read(&file, limits, framed)?, frames::has_more(&file))));
     Spent::add(&spent.decode, since);
-    let (photo, pixels) = match decoded {
+    let ((photo, pixels), more_frames) = match decoded {
         Ok(decoded) => decoded,
         Err(flaw) => return Ok(Err(flaw)),
     };
     let since = Instant::now();
     let labels = Arc::new(Labelled::new(model.look(&pixels)?, card));
-    let mut looked = Looked { labels, found: Vec::new(), view: None };
+    let mut looked = Looked { labels, found: Vec::new(), view: None, more_frames };
     for &detector in wanted {
         match detector {
             Detector::DualEncoder => looked.view = Some(or_failed(detector, model.view(&photo))),

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all, try_join, try_join_all};
+use futures_util::future::{join_all, try_join, try_join_all};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{Finding, Judgement, Norm, NormJudgement, Seen, Thing, Unavailable};
+use crate::domain::{Finding, Norm, Unavailable};
 
 use super::cache::{Cache, Key};
 use super::card::Card;
 use super::classifier::Gauges;
-use super::features::{Direction, Labelled, Question, Shown, answer_evidence, named};
-use super::jobs::{Glance, Sight, Spent, embedded, first_look, judged, read_together};
-use super::keys::{norm_key, pair_key, triple_key};
-use super::model::{AnswerOdds, Embedding, Model, ModelError, Pair, Triple};
+use super::features::{Labelled, Question, Shown};
+use super::jobs::{Glance, Sight, Spent, embedded, first_look, read_together};
+use super::keys::{norm_key, pair_key};
+use super::model::{AnswerOdds, Embedding, Model, ModelError, Pair};
 use super::picture::{PictureError, PictureLimits};
 use super::plan::{Plan, Read};
 use super::pool::Pool;
@@ -51,7 +51,7 @@ pub(super) struct Live {
     pub(super) background: OnceCell<Vec<Vec<f32>>>,
     texts: Cache<Embedding>,
     pairs: Cache<f32>,
-    triples: Cache<AnswerOdds>,
+    pub(super) triples: Cache<AnswerOdds>,
     norms: Cache<Arc<NormVectors>>,
     /// Where the norms' embeddings outlive the program.
     shelf: Option<Shelf>,
@@ -137,7 +137,12 @@ impl Live {
                 None => card.nearest_label(&self.embed(card, card.query(name), deadline, &spent).await?.values),
             };
             let labelled = label.map(|label| Arc::new(Labelled::new(card.labels.made_up(label), card)));
-            pictures.extend(labelled.map(|labels| Shown { labels, things: Vec::new(), missed: Vec::new() }));
+            pictures.extend(labelled.map(|labels| Shown {
+                labels,
+                things: Vec::new(),
+                missed: Vec::new(),
+                more_frames: false,
+            }));
         }
         let norms = self.norms(card, norms, deadline).await?;
         Ok(self.hold_against(card, query, pictures, &norms, deadline, &spent).await?.0)
@@ -209,53 +214,7 @@ impl Live {
         self.pairs.get(key, deadline, work).await
     }
 
-    pub(super) async fn judge(
-        &self,
-        card: &Arc<Card>,
-        query: &str,
-        seen: &[Seen],
-        piece: &str,
-        norms: &[Arc<Norm>],
-        deadline: Instant,
-    ) -> Result<Judgement, Unavailable> {
-        let mut seen: Vec<&Seen> = seen.iter().collect();
-        seen.sort_by_key(|one| one.message);
-        let pictures: Vec<(Vec<f32>, &[Thing])> =
-            seen.iter().map(|one| (card.labels.distribution(&one.labels), one.things.as_slice())).collect();
-        let scene = pictures.iter().map(|(labels, things)| (labels.as_slice(), *things));
-        let scene = card.labels.scene(query.trim(), scene);
-        let spent = Arc::default();
-        let scene = self.embed(card, card.query(&scene), deadline, &spent);
-        let answer = self.embed(card, card.passage(piece), deadline, &spent);
-        let ((scene, answer), norms) = join(join(scene, answer), self.norms(card, norms, deadline)).await;
-        let (scene, answer, norms) = (scene?, answer?, norms?);
-        let toward = Direction::from(&answer.values, &card.passage_centre);
-        let pictures: Vec<_> = pictures.into_iter().map(|(labels, things)| (labels, named(things))).collect();
-        let readings = norms.iter().map(|norm| {
-            let evidence = answer_evidence(&toward, &pictures, norm);
-            let (scene, answer, norm) = (scene.clone(), answer.clone(), norm.states.clone());
-            self.triple(Triple { scene, answer, norm, evidence }, deadline)
-        });
-        let odds = try_join_all(readings).await?;
-        let judged = norms.iter().zip(&odds).map(|(norm, odds)| NormJudgement {
-            norm: norm.id.clone(),
-            breaches: odds.breaches,
-            aware: odds.aware,
-            educates: odds.educates,
-        });
-        Ok(Judgement { norms: judged.collect(), helpful: mean(&odds), threshold: card.breach })
-    }
-
-    async fn triple(&self, triple: Triple, deadline: Instant) -> Result<AnswerOdds, Unavailable> {
-        let (key, triple) = (triple_key(&triple), Arc::new(triple));
-        let work = || {
-            let (pool, triple) = (Arc::clone(&self.pool), Arc::clone(&triple));
-            async move { pool.run(deadline, move |model| judged(model, &triple)).await }
-        };
-        self.triples.get(key, deadline, work).await
-    }
-
-    async fn embed(
+    pub(super) async fn embed(
         &self,
         card: &Arc<Card>,
         text: String,
@@ -273,7 +232,7 @@ impl Live {
     }
 
     /// The vectors of norms, which a prepared pack has in the cache.
-    async fn norms(
+    pub(super) async fn norms(
         &self,
         card: &Arc<Card>,
         norms: &[Arc<Norm>],
@@ -346,13 +305,6 @@ fn shortlist(card: &Card, glances: &[Glance]) -> Vec<usize> {
     chosen.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     chosen.truncate(card.shortlist);
     chosen.into_iter().map(|(at, _)| at).collect()
-}
-
-/// Whether a piece helps does not hang on the norm: each reading is one more opinion.
-fn mean(odds: &[AnswerOdds]) -> f32 {
-    #[expect(clippy::cast_precision_loss, reason = "there are a few norms")]
-    let count = odds.len().max(1) as f32;
-    odds.iter().map(|odds| odds.helpful).sum::<f32>() / count
 }
 
 /// A norm's vectors: from the shelf where they lie there, else from the model, and then they go there.

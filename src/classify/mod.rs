@@ -4,6 +4,7 @@
 //! which owns one [`Model`]. What was seen and read before is cached by its hash. Nothing here fails a request: what the models cannot say is
 //! [`Findings::Unknown`](crate::domain::Findings), with the reason.
 
+mod answers;
 mod bundle;
 mod cache;
 mod card;
@@ -14,6 +15,7 @@ mod engine;
 #[cfg(test)]
 mod fakes;
 mod features;
+mod frames;
 mod hands;
 mod jobs;
 mod keys;

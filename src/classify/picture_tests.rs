@@ -1,9 +1,10 @@
-use image::codecs::gif::GifEncoder;
+use image::codecs::gif::{GifEncoder, Repeat};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::{ExtendedColorType, Frame as GifFrame, ImageEncoder, Rgb, Rgba};
 use proptest::prelude::*;
 
+use super::super::frames::has_more;
 use super::*;
 
 const LIMITS: PictureLimits = PictureLimits { bytes: 1 << 20, pixels: 1_000_000, count: 16 };
@@ -101,6 +102,76 @@ fn of_an_animation_the_first_frame_is_seen() {
 /// Two frames of 8 by 8 pixels, red and blue.
 const ANIMATED_WEBP: &str = "UklGRoQAAABXRUJQVlA4WAoAAAACAAAABwAABwAAQU5JTQYAAAAAAAAAAABBTk1GKAAAAAAAAAAAAAcAAAcAAGQAAAJWUDhMDwAAAC8HwAEABxD9j\
     /4HIqL/AQBBTk1GKAAAAAAAAAAAAAcAAAcAAGQAAABWUDhMDwAAAC8HwAEABxDR//4HIqL/AQA=";
+
+#[test]
+fn a_file_with_more_frames_than_the_first_is_known() {
+    let one = DynamicImage::ImageRgb8(flag(32, 32));
+    for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::WebP] {
+        assert!(!has_more(&encoded(&one, format)), "{format:?}");
+    }
+    let gif = |frames: usize, repeats: bool| {
+        let mut file = Vec::new();
+        let mut gif = GifEncoder::new(&mut file);
+        if repeats {
+            gif.set_repeat(Repeat::Infinite).unwrap();
+        }
+        for _ in 0..frames {
+            gif.encode_frame(GifFrame::new(RgbaImage::from_pixel(32, 32, Rgba([255, 0, 0, 255])))).unwrap();
+        }
+        drop(gif);
+        file
+    };
+    assert!(has_more(&gif(2, false)) && has_more(&gif(3, true)) && !has_more(&gif(1, true)));
+    assert!(has_more(&super::super::payload::decode(ANIMATED_WEBP.as_bytes(), 1 << 10).unwrap()));
+    // What is broken off has no more frames, and harms nothing.
+    let whole = gif(2, true);
+    assert!((0..whole.len() / 2).all(|length| !has_more(&whole[..length])));
+}
+
+/// A png that announces an animation of `frames`, of which its own picture is the first or none.
+fn animated_png(frames: u32, first: bool) -> Vec<u8> {
+    let mut file = encoded(&DynamicImage::ImageRgb8(RgbImage::from_pixel(32, 32, Rgb(RED))), ImageFormat::Png);
+    let chunk = |kind: &[u8; 4], data: &[u8]| {
+        let named = [kind, data].concat();
+        let length = u32::try_from(data.len()).unwrap().to_be_bytes();
+        [&length[..], &named, &crc(&named).to_be_bytes()].concat()
+    };
+    let control = [0_u32, 32, 32, 0, 0].map(u32::to_be_bytes).concat();
+    let control = [&control[..], &[0, 1, 0, 10, 0, 0]].concat();
+    let mut chunks = chunk(b"acTL", &[frames.to_be_bytes(), [0; 4]].concat());
+    if first {
+        chunks.extend(chunk(b"fcTL", &control));
+    }
+    let behind_the_header = 8 + 25;
+    file.splice(behind_the_header..behind_the_header, chunks);
+    file
+}
+
+#[test]
+fn of_an_animated_png_its_own_picture_is_seen_and_the_others_are_known() {
+    for (frames, first, more) in [(2, true, true), (1, true, false), (1, false, true), (7, false, true)] {
+        let file = animated_png(frames, first);
+        assert!(like(colour(&look(&file).unwrap(), 130, 130), RED), "{frames} {first}");
+        assert_eq!(has_more(&file), more, "{frames} {first}");
+    }
+}
+
+/// A jpeg of 16 by 16 pixels in the four colours of print (CMYK, inverted as Adobe writes it): magenta and yellow, which is red.
+const PRINT_JPEG: &str = "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAbEhQXFBEbFxYXHhwbIChCKyglJShROj0wQmBVZWRfVV1baniZgWpxkHNbXYW1hpCeo6utq2eAvMm6pseZqKuk/8AAFAgAEAAQBEMRAE0RAFkRAEsRAP/EAB\
+    UAAQEAAAAAAAAAAAAAAAAAAAAG/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAA4EQwBNAFkASwAAPwCmTKZUwAAAD//Z";
+
+#[test]
+fn deep_colours_and_those_of_print_are_read() {
+    let deep =
+        image::ImageBuffer::from_fn(300, 200, |x, _| Rgb(if x < 150 { [u16::MAX, 0, 0] } else { [0, 0, u16::MAX] }));
+    let clear = image::ImageBuffer::from_pixel(40, 40, image::LumaA([0_u16, 0]));
+    let deep = look(&encoded(&DynamicImage::ImageRgb16(deep), ImageFormat::Png)).unwrap();
+    assert!(like(colour(&deep, 20, 130), RED) && like(colour(&deep, 240, 130), BLUE));
+    let clear = look(&encoded(&DynamicImage::ImageLumaA16(clear), ImageFormat::Png)).unwrap();
+    assert_eq!(colour(&clear, 130, 130), [255; 3]);
+    let print = super::super::payload::decode(PRINT_JPEG.as_bytes(), 1 << 10).unwrap();
+    assert!(like(colour(&look(&print).unwrap(), 130, 130), RED), "{:?}", colour(&look(&print).unwrap(), 130, 130));
+}
 
 #[test]
 fn a_picture_taken_with_the_camera_turned_is_shown_upright() {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::domain::{Coverage, Detector, Message, Part, Picture, Role, Turn, Unavailable};
+use crate::domain::{Coverage, Detector, Message, Part, Picture, Role, Turn, Unavailable, UnreadPicture};
 
 use super::features::Shown;
 use super::picture::PictureError;
@@ -17,9 +17,6 @@ const NOT_READ: &str = "not-read";
 const OVER_LIMIT: &str = "over-picture-limit";
 
 /// What is looked at: the newest user text, and the pictures of the current exchange.
-///
-/// The current exchange is the newest user message and what follows it (a tool may have taken a picture). Where it has no picture, those of the newest
-/// message that has any are meant: "here is my photo" may be two messages before "may I bring it?".
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Plan {
     /// The question; empty where nobody wrote any.
@@ -53,7 +50,7 @@ impl Plan {
     /// Chooses the parts of a turn; of the pictures at most `most`, those of the newest messages.
     pub(super) fn of(turn: &Turn, most: usize) -> Self {
         let question = turn.messages.iter().rposition(asks);
-        let first = focus(turn);
+        let first = turn.shown();
         let mut plan = Self { query: String::new(), pictures: Vec::new(), parts: Vec::new() };
         let chosen = chosen(turn, &first, most);
         for (at, message) in turn.messages.iter().enumerate() {
@@ -92,7 +89,9 @@ impl Plan {
     fn picture(&mut self, at: usize, picture: &Picture, in_focus: bool, chosen: &[&Bytes]) {
         let fate = match picture {
             Picture::Unread(why) => Fate::Skipped(why.word()),
-            Picture::Inline(_) if !in_focus => Fate::Skipped(OTHER_TURN),
+            Picture::Inline(_) | Picture::Remote(_) if !in_focus => Fate::Skipped(OTHER_TURN),
+            // What is fetched is fetched before the turn comes here.
+            Picture::Remote(_) => Fate::Skipped(UnreadPicture::RemoteUrl.word()),
             Picture::Inline(payload) if chosen.iter().any(|one| std::ptr::eq(*one, payload)) => {
                 self.pictures.push((at, payload.clone()));
                 Fate::Picture(self.pictures.len() - 1)
@@ -122,6 +121,8 @@ impl Plan {
                     Some(Err(flaw)) => coverage.push(Coverage::unscanned(part, flaw.to_string())),
                     Some(Ok(shown)) => {
                         coverage.push(Coverage::scanned(part));
+                        let frames = shown.more_frames.then(|| format!("{part}, its other frames"));
+                        coverage.extend(frames.map(|frames| Coverage::unscanned(frames, NOT_READ)));
                         let missed = |(detector, why): &(Detector, Unavailable)| {
                             Coverage::unscanned(format!("{part}, for {detector}"), why.word())
                         };
@@ -152,25 +153,11 @@ fn asks(message: &Message) -> bool {
     message.role == Some(Role::User) && !message.text().trim().is_empty()
 }
 
-fn shows(message: &Message) -> bool {
-    message.parts.iter().any(|part| matches!(part, Part::Picture(_)))
-}
-
-/// The messages whose pictures are meant.
-fn focus(turn: &Turn) -> Range<usize> {
-    let newest_user = turn.messages.iter().rposition(|message| message.role == Some(Role::User)).unwrap_or_default();
-    match turn.messages.iter().rposition(shows) {
-        Some(newest) if newest >= newest_user => newest_user..newest + 1,
-        Some(newest) => newest..newest + 1,
-        None => 0..0,
-    }
-}
-
 /// The pictures that are looked at, the newest messages' first.
 fn chosen<'a>(turn: &'a Turn, focus: &Range<usize>, most: usize) -> Vec<&'a Bytes> {
     let inline = turn.pictures().filter(|(at, _)| focus.contains(at)).filter_map(|(_, picture)| match picture {
         Picture::Inline(payload) => Some(payload),
-        Picture::Unread(_) => None,
+        Picture::Remote(_) | Picture::Unread(_) => None,
     });
     inline.take(most).collect()
 }

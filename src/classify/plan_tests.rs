@@ -113,8 +113,24 @@ fn pictures_that_cannot_be_looked_at_keep_their_reason() {
     let plan = Plan::of(&turn, 16);
     let reasons: Vec<String> =
         said(&plan.coverage(Read::Whole, true, &[])).iter().map(|(_, why)| (*why).to_owned()).collect();
-    assert_eq!(reasons, ["remote-url", "file-id", "bad-url"]);
+    assert_eq!(reasons, UnreadPicture::ALL.iter().map(|why| why.word()).collect::<Vec<_>>());
     assert!(plan.pictures.is_empty() && plan.query.is_empty());
+}
+
+#[test]
+fn pictures_behind_urls_that_nobody_fetched_take_no_place_and_are_told_of() {
+    let remote = |name: &str| Part::Picture(Picture::Remote(format!("https://example.org/{name}")));
+    let turn = Turn {
+        messages: vec![
+            message(Role::User, vec![remote("old.png")]),
+            message(Role::User, vec![text("Which?"), remote("a.png"), picture("AAA="), picture("BBB=")]),
+        ],
+    };
+    let plan = Plan::of(&turn, 1);
+    assert_eq!(payloads(&plan), [(1, &b"AAA="[..])]);
+    let coverage = plan.coverage(Read::Whole, true, &[Ok(shown())]);
+    let reasons: Vec<&str> = said(&coverage).iter().map(|(_, why)| *why).collect();
+    assert_eq!(reasons, ["other-turn", "scanned", "remote-url", "scanned", "over-picture-limit"]);
 }
 
 #[test]
@@ -147,7 +163,19 @@ fn an_empty_turn_has_nothing_to_look_at() {
 /// A picture in which nothing was seen.
 fn shown() -> Shown {
     let labels = super::super::features::Labelled::new(Vec::new(), &super::super::Card::default());
-    Shown { labels: std::sync::Arc::new(labels), things: Vec::new(), missed: Vec::new() }
+    Shown { labels: std::sync::Arc::new(labels), things: Vec::new(), missed: Vec::new(), more_frames: false }
+}
+
+#[test]
+fn the_other_frames_of_an_animation_are_told_of() {
+    let plan = Plan::of(&super::super::fakes::turn("This?", &[[9; 3], [8; 3]]), 16);
+    let coverage = plan.coverage(Read::Whole, true, &[Ok(shown()), Ok(Shown { more_frames: true, ..shown() })]);
+    let pictures = &said(&coverage)[1..];
+    let part = "messages[0]: picture";
+    assert_eq!(
+        pictures,
+        [(part, "scanned"), (part, "scanned"), ("messages[0]: picture, its other frames", "not-read")]
+    );
 }
 
 #[test]

@@ -57,7 +57,12 @@ impl Live {
                 Err(why) => missed.push((Detector::DualEncoder, why)),
             }
         }
-        Ok(Ok(Shown { labels: Arc::clone(&looked.labels), things: told(things), missed }))
+        Ok(Ok(Shown {
+            labels: Arc::clone(&looked.labels),
+            things: told(things),
+            missed,
+            more_frames: looked.more_frames,
+        }))
     }
 
     /// The words that go with any picture, as the dual encoder has them: read once, when packs load.

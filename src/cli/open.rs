@@ -11,6 +11,7 @@ use crate::config::{Config, caches, models_dir, read_tenants};
 use crate::domain::Layers;
 use crate::gateway::{App, Limits, Parts, Policies, Settings, Tenants, read_packs, unknown_overlay};
 use crate::policy::PolicySet;
+use crate::remote::Fetcher;
 use crate::telemetry::Metrics;
 use crate::upstream::Fleet;
 
@@ -89,8 +90,18 @@ pub(super) fn app(config: &Config, metrics: Metrics) -> anyhow::Result<Arc<App>>
     let upstream = Fleet::new(config.upstreams.clone())?;
     let settings = settings(config);
     let tenants = tenants(config, &set, &upstream, &settings)?;
+    let remote = Fetcher::new(config.remote.clone())?;
     let audit = audit(config)?;
-    Ok(App::new(Parts { settings, classifier, policies: Policies::new(set), upstream, tenants, audit, metrics }))
+    Ok(App::new(Parts {
+        settings,
+        classifier,
+        policies: Policies::new(set),
+        upstream,
+        tenants,
+        remote,
+        audit,
+        metrics,
+    }))
 }
 
 fn tenants(config: &Config, set: &PolicySet, upstream: &Fleet, settings: &Settings) -> anyhow::Result<Tenants> {

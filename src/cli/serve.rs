@@ -48,7 +48,7 @@ pub(super) struct Args {
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = read(args)?;
-    telemetry::init(&LogOptions { format: config.log_format, filter: config.log_filter.clone() })?;
+    let _logging = telemetry::init(&LogOptions { format: config.log_format, filter: config.log_filter.clone() })?;
     let runtime = runtime()?;
     let served = runtime.block_on(until_signal(&config));
     runtime.shutdown_timeout(Duration::from_secs(2));

@@ -15,6 +15,7 @@ use secrecy::SecretString;
 
 use crate::classify::{Backend, PictureLimits};
 use crate::domain::{Country, Layers, Mode};
+use crate::remote;
 use crate::telemetry::LogFormat;
 use crate::upstream::Member;
 use crate::wire::NotePlace;
@@ -64,6 +65,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// Bounds on pictures.
     pub pictures: PictureLimits,
+    /// Which pictures behind URLs are fetched.
+    pub remote: remote::Options,
     /// Bounds on requests.
     pub limits: Limits,
     /// Whether every answer carries the verdict.
@@ -261,6 +264,34 @@ mod tests {
         let text = format!("{UPSTREAM}[admin]\nlisten = \"0.0.0.0:9090\"\n");
         let problems = Config::read("c.toml", &text, &Overrides::default()).unwrap_err().0;
         assert!(problems[0].starts_with("c.toml:4:10: ") && problems[0].contains("token_file"), "{problems:?}");
+    }
+
+    #[test]
+    fn hosts_of_pictures_are_read_and_mistakes_in_them_are_shown_where_they_stand() {
+        let text = format!("{UPSTREAM}[remote_pictures]\nhosts = [\"a.example.com\", \"*.Example.net:8443\"]\n");
+        let config = Config::read("c.toml", &text, &Overrides::default()).unwrap();
+        let hosts: Vec<String> = config.remote.hosts.iter().map(ToString::to_string).collect();
+        assert_eq!(hosts, ["a.example.com", "*.example.net:8443"]);
+
+        let text = format!(
+            "{UPSTREAM}[remote_pictures]\nhosts = [\"a.example.com\", \"https://b.example.com\",\n  \"10.0.0.1\"]\n"
+        );
+        let problems = Config::read("c.toml", &text, &Overrides::default()).unwrap_err().0;
+        assert!(problems[0].starts_with("c.toml:4:27: ") && problems[0].contains("without https://"), "{problems:?}");
+        assert!(problems[1].starts_with("c.toml:5:3: ") && problems[1].contains("is an address"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_fetched_picture_is_no_larger_than_any() {
+        let read = |limits: &str| {
+            let text = format!("{UPSTREAM}{limits}");
+            Config::read("c.toml", &text, &Overrides::default()).map(|config| config.remote.bytes >> 20)
+        };
+        assert_eq!(read(""), Ok(10));
+        assert_eq!(read("[limits]\npicture_mib = 4\n"), Ok(4));
+        assert_eq!(read("[remote_pictures]\nmax_mib = 20\n"), Ok(20));
+        let problems = read("[limits]\npicture_mib = 4\n[remote_pictures]\nmax_mib = 5\n").unwrap_err().0;
+        assert!(problems[0].starts_with("c.toml:6:11: ") && problems[0].contains("use 1 to 4"), "{problems:?}");
     }
 
     #[test]

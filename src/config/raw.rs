@@ -18,6 +18,7 @@ pub(super) struct Raw {
     pub(super) policies: Policies,
     pub(super) models: Models,
     pub(super) limits: Limits,
+    pub(super) remote_pictures: RemotePictures,
     pub(super) verdict: Verdict,
     pub(super) note: Note,
     pub(super) audit: Audit,
@@ -98,6 +99,16 @@ pub(super) struct Limits {
     pub(super) pictures: Option<Spanned<u64>>,
     pub(super) keep_alive_seconds: Option<Spanned<u64>>,
     pub(super) drain_seconds: Option<Spanned<u64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RemotePictures {
+    pub(super) hosts: Option<Vec<Spanned<String>>>,
+    pub(super) max_mib: Option<Spanned<u64>>,
+    pub(super) timeout_ms: Option<Spanned<u64>>,
+    pub(super) redirects: Option<Spanned<u64>>,
+    pub(super) at_once: Option<Spanned<u64>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use crate::classify::PictureLimits;
 use crate::domain::{Country, Layers};
+use crate::remote;
 use crate::wire::NotePlace;
 
 use super::raw::{self, Raw};
@@ -32,6 +33,8 @@ pub(super) struct Reader<'a> {
 }
 
 const MIB: u64 = 1 << 20;
+/// ONNX Runtime tells some thousand things at `info` while models are opened.
+const LOG_FILTER: &str = "info,ort=warn";
 
 impl<'a> Reader<'a> {
     pub(super) fn new(path: &'a str, text: &'a str) -> Self {
@@ -133,6 +136,7 @@ impl<'a> Reader<'a> {
         let (threads, queue) = self.threads(models);
         let cache_bytes = self.number("cache_mib", models.cache_mib.as_ref(), 64, &(1..=65_536)) * MIB;
         let pictures = self.pictures(&raw.limits);
+        let remote = self.remote(&raw.remote_pictures, pictures.bytes as u64 / MIB);
         let limits = self.limits(&raw.limits, models);
         let finish_reason = self.finish_reason(raw.verdict.finish_reason.as_ref());
         let note_place = self.note_place(raw.note.place.as_ref());
@@ -157,6 +161,7 @@ impl<'a> Reader<'a> {
             queue,
             cache_bytes,
             pictures,
+            remote,
             limits,
             include_verdict: raw.verdict.include.unwrap_or(false),
             finish_reason,
@@ -164,7 +169,7 @@ impl<'a> Reader<'a> {
             audit,
             admin: admin?,
             log_format: log_format?,
-            log_filter: raw.log.filter.clone().unwrap_or_else(|| "info".to_owned()),
+            log_filter: raw.log.filter.clone().unwrap_or_else(|| LOG_FILTER.to_owned()),
         })
     }
 
@@ -190,6 +195,25 @@ impl<'a> Reader<'a> {
             bytes: self.size("picture_mib", limits.picture_mib.as_ref(), 20, 1024).saturating_mul(1 << 20),
             pixels: self.number("picture_megapixels", limits.picture_megapixels.as_ref(), 50, &(1..=1000)) * 1_000_000,
             count: self.size("pictures", limits.pictures.as_ref(), 16, 1000),
+        }
+    }
+
+    /// `most`: the MiB of any picture.
+    fn remote(&mut self, raw: &raw::RemotePictures, most: u64) -> remote::Options {
+        let mut hosts = Vec::new();
+        for host in raw.hosts.iter().flatten() {
+            match host.as_ref().parse() {
+                Ok(rule) => hosts.push(rule),
+                Err(error) => self.problem(Some(host), error),
+            }
+        }
+        let most = most.max(1);
+        remote::Options {
+            hosts,
+            bytes: self.size("max_mib", raw.max_mib.as_ref(), most.min(10), most).saturating_mul(1 << 20),
+            timeout: Duration::from_millis(self.number("timeout_ms", raw.timeout_ms.as_ref(), 3000, &(1..=60_000))),
+            redirects: usize::try_from(self.number("redirects", raw.redirects.as_ref(), 2, &(0..=10))).unwrap_or(0),
+            at_once: self.size("at_once", raw.at_once.as_ref(), 8, 1000),
         }
     }
 

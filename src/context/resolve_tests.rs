@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::context::AddedName;
-use crate::domain::{Language, Layers, Part, Picture, UnreadPicture};
+use crate::domain::{Language, Layers, Part, Picture};
 
 /// A small list in the form of the embedded one, so that these tests hold whatever the embedded one holds.
 const LIST: &str = "\
@@ -136,7 +136,7 @@ fn a_place_names_its_source_and_how_it_was_named() {
 
 #[test]
 fn tools_and_unknown_roles_are_not_heard_and_a_picture_decides_nothing() {
-    let picture = Part::Picture(Picture::Unread(UnreadPicture::RemoteUrl));
+    let picture = Part::Picture(Picture::Remote("https://example.org/osaka.png".into()));
     let turn = Turn {
         messages: vec![
             message(Role::Tool, "Osaka"),

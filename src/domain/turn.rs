@@ -1,5 +1,7 @@
 //! One turn of a conversation, free of any wire format, and whose culture it is about.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,8 @@ pub enum Part {
 pub enum Picture {
     /// The base64 text of a `data:` URL, as it came (white space, missing padding and the URL-safe alphabet included).
     Inline(Bytes),
+    /// An http(s) URL, as it came, behind which nobody has looked yet.
+    Remote(String),
     /// One that cannot be looked at, and why.
     Unread(UnreadPicture),
 }
@@ -61,8 +65,22 @@ pub enum Picture {
 words! {
     /// Why a picture was not looked at before it reached the classifier.
     UnreadPicture, "reason" {
-        /// An http(s) URL: not fetched.
+        /// An http(s) URL that is not fetched: fetching is off, or the URL is none of those that the settings allow.
         RemoteUrl = "remote-url",
+        /// A URL that leads where nothing is fetched from: to an address that is not public, or by a redirect to another URL than the settings allow.
+        RemoteRefused = "remote-refused",
+        /// A URL behind which nothing was got: no connection, no time, no answer as it should be.
+        RemoteFailed = "remote-failed",
+        /// Beyond the URLs that are fetched for one turn.
+        OverLimit = "over-picture-limit",
+        /// It was fetched, and the bodies under way left no room for it.
+        NoRoom = "no-room",
+        /// What lies behind the URL has more bytes than may be fetched.
+        TooLarge = "picture-too-large",
+        /// What lies behind the URL says of itself that it is no picture.
+        NotAPicture = "not-a-picture",
+        /// What lies behind the URL says of itself that it is a picture of a kind that is not read here.
+        Unsupported = "unsupported-format",
         /// A file id at the upstream.
         FileId = "file-id",
         /// Neither a data: URL in base64 nor an http(s) URL.
@@ -84,6 +102,19 @@ impl Turn {
         users.map(Message::text).find(|text| !text.trim().is_empty()).unwrap_or_default()
     }
 
+    /// The messages whose pictures are meant: the newest message of the user and what follows it (a tool may have taken a picture). Where these have no picture, the
+    /// newest message that has any: "here is my photo" may be two messages before "may I bring it?".
+    #[must_use]
+    pub fn shown(&self) -> Range<usize> {
+        let newest_user = self.messages.iter().rposition(|message| message.role == Some(Role::User));
+        let newest_user = newest_user.unwrap_or_default();
+        match self.messages.iter().rposition(Message::shows) {
+            Some(newest) if newest >= newest_user => newest_user..newest + 1,
+            Some(newest) => newest..newest + 1,
+            None => 0..0,
+        }
+    }
+
     /// The pictures of the whole conversation, the newest message's first, with the index of their message.
     pub fn pictures(&self) -> impl Iterator<Item = (usize, &Picture)> {
         self.messages.iter().enumerate().rev().flat_map(|(at, message)| {
@@ -96,6 +127,10 @@ impl Turn {
 }
 
 impl Message {
+    fn shows(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Picture(_)))
+    }
+
     /// The message's text parts, a line each.
     #[must_use]
     pub fn text(&self) -> String {

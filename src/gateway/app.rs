@@ -14,14 +14,16 @@ use crate::classify::Classifier;
 use crate::context::{AddedName, Places};
 use crate::domain::{Country, Coverage, Hint, Layers, Mode, Unavailable};
 use crate::policy::PolicySet;
+use crate::remote::Fetcher;
 use crate::telemetry::{AuditGauges, Metrics, ModelGauges};
 use crate::upstream::{Destination, Fleet, Key, UpstreamError};
 use crate::wire::{Inbound, NotePlace};
 
 use super::body::Body;
-use super::budget::Budget;
+use super::budget::{Budget, Room};
 use super::error::Error;
-use super::judging::{Understood, understand};
+use super::judging::{InPlay, Understood};
+use super::remote::fetched;
 use super::routes;
 use super::tenants::{Caller, Tenants};
 
@@ -134,6 +136,8 @@ pub struct Parts {
     pub upstream: Fleet,
     /// Who has a key.
     pub tenants: Tenants,
+    /// What fetches pictures by their URLs.
+    pub remote: Fetcher,
     /// Where records go.
     pub audit: Audit,
     /// Where figures go.
@@ -154,6 +158,7 @@ pub struct App {
     pub(super) tenants: ArcSwap<Tenants>,
     /// Whoever is no tenant.
     stranger: Arc<Caller>,
+    remote: Fetcher,
     pub(super) audit: Audit,
     pub(super) metrics: Metrics,
     /// Every task that outlives its request; shutdown waits for it.
@@ -168,7 +173,7 @@ impl App {
     /// Joins the parts.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { settings, classifier, policies, upstream, tenants, audit, metrics } = parts;
+        let Parts { settings, classifier, policies, upstream, tenants, remote, audit, metrics } = parts;
         let requests = Arc::new(Semaphore::new(settings.limits.concurrent));
         let observers = Arc::new(Semaphore::new(settings.limits.observers));
         let policies = ArcSwap::from_pointee(policies);
@@ -183,6 +188,7 @@ impl App {
             refused: ArcSwapOption::empty(),
             warming: AtomicBool::new(false),
             upstream,
+            remote,
             audit,
             metrics,
             tasks,
@@ -245,11 +251,12 @@ impl App {
         self.upstream.switch(Destination { server: caller.server.as_deref(), model: model.as_deref() }, request).await
     }
 
-    /// Reads a turn with the policies in force.
-    pub(super) async fn understand(&self, inbound: &Inbound, hint: &Hint) -> Understood {
-        let policies = self.policies.load_full();
-        let patience = self.settings.limits.classify;
-        let mut understood = understand(&self.classifier, policies, inbound.turn(), hint, patience).await;
+    /// Reads a turn with the policies in force. Pictures behind URLs are fetched first where there is a norm to hold them against; the models' time begins after that.
+    pub(super) async fn understand(&self, inbound: &Inbound, hint: &Hint, room: &Room) -> Understood {
+        let in_play = InPlay::of(self.policies.load_full(), inbound.turn(), hint);
+        let most = if in_play.is_empty() { 0 } else { self.classifier.most_pictures() };
+        let turn = fetched(&self.remote, &self.metrics, inbound.turn(), most, room).await;
+        let mut understood = in_play.read(&self.classifier, &turn, self.settings.limits.classify).await;
         let unseen = inbound.unseen().iter().map(|(part, why)| Coverage::unscanned(*part, *why));
         understood.reading.coverage.extend(unseen);
         understood

@@ -43,7 +43,7 @@ pub(super) async fn guarded(
         return shadow::of_one(app, caller, parts, came, inbound, exchange).await;
     }
     wrong.into_iter().next().map_or(Ok(()), Err)?;
-    let understood = app.understand(&inbound, &hint).await; // never an error: silence is data
+    let understood = app.understand(&inbound, &hint, room).await; // never an error: silence is data
     exchange.understood(&understood, Mode::Enforce, app.settings.keep_contents);
     let asked = inbound.moderation().is_some() || asks_for_verdict(&parts);
     let wants_verdict = caller.includes_verdict || (asked && !caller.hides_verdict);

@@ -42,16 +42,40 @@ pub async fn understand(
     hint: &Hint,
     patience: Duration,
 ) -> Understood {
-    let context = context::resolve(hint, turn, &policies.places);
-    let policy = policies.set.of(&context);
-    let deadline = tokio::time::Instant::now() + patience;
-    let mut reading = classifier.classify(turn, context.language, policy.norms(), deadline).await;
-    let mut decision = policy::decide(&policy, &context, &reading.findings);
-    if !reading.vouched {
-        reading.findings = policy::without_silence(reading.findings, &decision);
-        decision = policy::decide(&policy, &context, &reading.findings);
+    InPlay::of(policies, turn, hint).read(classifier, turn, patience).await
+}
+
+/// What is known of a turn before the models read it. A picture has no part in it.
+pub(super) struct InPlay {
+    policies: Arc<Policies>,
+    context: Context,
+    policy: Policy,
+}
+
+impl InPlay {
+    pub(super) fn of(policies: Arc<Policies>, turn: &Turn, hint: &Hint) -> Self {
+        let context = context::resolve(hint, turn, &policies.places);
+        let policy = policies.set.of(&context);
+        Self { policies, context, policy }
     }
-    Understood { policies, query: turn.query(), context, policy, reading, decision }
+
+    /// Whether there is no norm to hold the turn against.
+    pub(super) fn is_empty(&self) -> bool {
+        self.policy.norms().is_empty()
+    }
+
+    /// Lets the models read the turn, for `patience` from now on.
+    pub(super) async fn read(self, classifier: &Classifier, turn: &Turn, patience: Duration) -> Understood {
+        let Self { policies, context, policy } = self;
+        let deadline = tokio::time::Instant::now() + patience;
+        let mut reading = classifier.classify(turn, context.language, policy.norms(), deadline).await;
+        let mut decision = policy::decide(&policy, &context, &reading.findings);
+        if !reading.vouched {
+            reading.findings = policy::without_silence(reading.findings, &decision);
+            decision = policy::decide(&policy, &context, &reading.findings);
+        }
+        Understood { policies, query: turn.query(), context, policy, reading, decision }
+    }
 }
 
 /// The same for a question whose pictures are not at hand: `shows` names what they show.

@@ -19,6 +19,7 @@ mod packs;
 mod pass;
 mod peek;
 mod reload;
+mod remote;
 mod routes;
 mod serve;
 mod shadow;

@@ -127,7 +127,7 @@ impl Observer {
         };
         exchange.asked(inbound.model(), inbound.stream());
         let (hint, wrong) = hint(&app, &caller, &inbound, &headers);
-        let understood = app.understand(&inbound, &hint).await;
+        let understood = app.understand(&inbound, &hint, exchange.room()).await;
         exchange.understood(&understood, Mode::Shadow, app.settings.keep_contents);
         for wrong in wrong {
             exchange.covered(Coverage::unscanned(wrong.header(), wrong.reason()));

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::str::FromStr;
 
 use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 use crate::domain::UnknownWord;
@@ -74,12 +75,23 @@ pub enum LogError {
     },
 }
 
-/// Writes log lines to the standard error stream from now on. A second call in one process changes nothing.
+/// Writes the lines that wait. While it is held, lines are written; when it is dropped, those that wait are written out.
+#[derive(Debug)]
+#[must_use = "without it no line is written"]
+pub struct Logging(#[expect(dead_code, reason = "it is held, not read")] WorkerGuard);
+
+/// Lines that wait to be written. Where whoever reads them stops reading, further ones are dropped: a full pipe stops nobody from being served.
+const WAITING: usize = 8192;
+
+/// Writes log lines to the standard error stream from now on, by a thread of its own. A second call in one process changes nothing.
 ///
 /// # Errors
 /// [`LogError::Filter`], also at a second call.
-pub fn init(options: &LogOptions) -> Result<(), LogError> {
-    let lines = tracing_subscriber::fmt().with_env_filter(filter(&options.filter)?).with_writer(std::io::stderr);
+pub fn init(options: &LogOptions) -> Result<Logging, LogError> {
+    let filter = filter(&options.filter)?;
+    let writer = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING).thread_name("log");
+    let (writer, guard) = writer.finish(std::io::stderr());
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     // On a terminal the subscriber's own default decides, which heeds NO_COLOR.
     let lines = if std::io::stderr().is_terminal() { lines } else { lines.with_ansi(false) };
     let installed = match options.format {
@@ -88,7 +100,7 @@ pub fn init(options: &LogOptions) -> Result<(), LogError> {
     };
     // The only failure is that somebody was first: then log lines are set up already.
     drop(installed);
-    Ok(())
+    Ok(Logging(guard))
 }
 
 fn filter(text: &str) -> Result<EnvFilter, LogError> {
@@ -145,8 +157,7 @@ mod tests {
     #[test]
     fn a_second_start_changes_nothing_and_still_checks() {
         let options = |filter: &str| LogOptions { format: LogFormat::Json, filter: filter.to_owned() };
-        assert_eq!(init(&options("off")), Ok(()));
-        assert_eq!(init(&options("off")), Ok(()));
+        assert!(init(&options("off")).is_ok() && init(&options("off")).is_ok());
         assert!(init(&options("comity=loud")).is_err());
     }
 }

@@ -8,7 +8,7 @@ use metrics::{Key, KeyName, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 
 use super::table::{self, Kind, Metric};
-use crate::domain::{Action, AnswerRecord, Country, Coverage, NormId, Record, Scan};
+use crate::domain::{Action, AnswerRecord, Country, Coverage, NormId, Record, Scan, UnreadPicture};
 
 /// After so many requests the samples of histograms are folded into their buckets. Rendering does it too, but nobody may ever ask for that,
 /// and until then every sample takes memory.
@@ -182,6 +182,12 @@ impl Metrics {
     pub fn server(&self, name: &str, well: bool, opened: u64) {
         self.gauge(&table::SERVER_WELL, [Value::server(name)], well.into());
         self.reached(&table::BREAKER_OPENED, [Value::server(name)], opened);
+    }
+
+    /// A picture was to be fetched by its URL.
+    pub fn remote_picture(&self, became: Result<(), UnreadPicture>) {
+        let result = became.map_or_else(UnreadPicture::word, |()| table::FETCHED);
+        self.count(&table::REMOTE_PICTURES, [result.into()], 1);
     }
 
     /// All figures in Prometheus' text format 0.0.4.

@@ -125,6 +125,7 @@ fn full() -> Metrics {
     metrics.reloaded("policies", "taken");
     metrics.server("default", true, 1);
     metrics.bodies(1);
+    metrics.remote_picture(Ok(()));
     metrics
 }
 

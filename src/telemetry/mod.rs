@@ -4,6 +4,6 @@ mod log;
 mod metrics;
 mod table;
 
-pub use log::{LogError, LogFormat, LogOptions, init};
+pub use log::{LogError, LogFormat, LogOptions, Logging, init};
 pub use metrics::{AuditGauges, Metrics, ModelGauges};
 pub use table::{Kind, LABELS, Label, Metric, TABLE, Values};

@@ -1,6 +1,6 @@
 //! Every metric and every label that there is. What is recorded, what `/metrics` explains and what `docs/metrics.md` says come from here.
 
-use crate::domain::{Action, Ended, Mode, Outcome, PlaceSource, Unavailable};
+use crate::domain::{Action, Ended, Mode, Outcome, PlaceSource, Unavailable, UnreadPicture};
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,6 +65,16 @@ pub(super) const NONE: &str = "none";
 pub(super) const OTHER: &str = "other";
 /// The action of a request to an endpoint that is not guarded.
 pub(super) const UNGUARDED: &str = "unguarded";
+/// What became of a picture that was fetched.
+pub(super) const FETCHED: &str = "fetched";
+/// What may become of one that was to be fetched and was not got.
+const NOT_FETCHED: [UnreadPicture; 5] = [
+    UnreadPicture::RemoteRefused,
+    UnreadPicture::RemoteFailed,
+    UnreadPicture::TooLarge,
+    UnreadPicture::NotAPicture,
+    UnreadPicture::Unsupported,
+];
 /// Why a part was not looked at. A record's reason is a text; as a label it is one of these or [`OTHER`].
 pub(super) const REASONS: &[&str] = &[
     "after-its-end",
@@ -91,6 +101,8 @@ pub(super) const REASONS: &[&str] = &[
     "other-turn",
     "over-picture-limit",
     "picture-too-large",
+    "remote-failed",
+    "remote-refused",
     "remote-url",
     "removed-with-the-draft",
     "too-large",
@@ -138,6 +150,7 @@ metrics! {
     SCANNED, Counter, "comity_scanned_parts_total", ["side"], "Parts of guarded exchanges that were looked at.";
     UNSCANNED, Counter, "comity_unscanned_parts_total", ["side", "why"], "Parts of guarded exchanges that were not looked at, and why.";
     PICTURES, Counter, "comity_pictures_total", [], "Pictures in which the models looked for labels.";
+    REMOTE_PICTURES, Counter, "comity_remote_pictures_total", ["result"], "Pictures that were to be fetched by their URLs, by what became of them.";
     OUTCOMES, Counter, "comity_outcomes_total", ["mode", "outcome"], "Answers by what became of them.";
     BREACHES, Counter, "comity_breaches_total", ["norm"], "Answers whose model's own words breached the norm.";
     REPAIRS, Counter, "comity_repairs_total", ["outcome"], "Repairs that were asked for, by what became of the answer in the end.";
@@ -188,9 +201,11 @@ pub const LABELS: &[Label] = &[
     Label {
         name: "result",
         values: Values::Words(|| {
-            vec!["done", "late", "busy", "failed", "written", "dropped", "taken", "same", "refused"]
+            let words =
+                vec!["done", "late", "busy", "failed", "written", "dropped", "taken", "same", "refused", FETCHED];
+            words.into_iter().chain(NOT_FETCHED.iter().map(|why| why.word())).collect()
         }),
-        help: "what became of it: a job is done, late, busy or failed; a record is written or dropped; what is read again is taken, the same, or refused",
+        help: "what became of it: a job is done, late, busy or failed; a record is written or dropped; what is read again is taken, the same, or refused; a picture is fetched, or why not",
     },
     Label { name: "side", values: Values::Words(|| vec!["request", "answer"]), help: "the side of the exchange" },
     Label {

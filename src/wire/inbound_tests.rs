@@ -108,7 +108,7 @@ fn every_kind_of_part_is_told() {
         (format!(r#"{{"image_url":{{"url":{data}}}}}"#), picture.clone()),
         (
             r#"{"type":"image_url","image_url":{"url":"https://example.org/a.png"}}"#.into(),
-            unread(UnreadPicture::RemoteUrl),
+            Part::Picture(Picture::Remote("https://example.org/a.png".into())),
         ),
         (r#"{"type":"input_image","file_id":"file-1"}"#.into(), unread(UnreadPicture::FileId)),
         (r#"{"type":"image_url"}"#.into(), unread(UnreadPicture::BadUrl)),

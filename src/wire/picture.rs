@@ -11,10 +11,15 @@ use super::json::Raw;
 /// The picture that a URL in a body names. Its bytes are shared with the body where the URL stands there without escapes.
 pub(super) fn picture(body: &Bytes, url: Raw<'_>) -> Picture {
     let text = url.unescaped();
-    match payload(&text) {
+    let url = text.trim_matches(|char: char| char.is_whitespace() || char <= ' ');
+    let Some((scheme, rest)) = url.split_once(':') else { return Picture::Unread(UnreadPicture::BadUrl) };
+    if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") {
+        return Picture::Remote(url.to_owned());
+    }
+    match payload(scheme, rest) {
         Err(why) => Picture::Unread(why),
         Ok(payload) if has_percent(payload) => Picture::Inline(percent_decoded(payload).into()),
-        Ok(payload) => Picture::Inline(match text {
+        Ok(payload) => Picture::Inline(match &text {
             Cow::Borrowed(_) => body.slice_ref(payload.as_bytes()),
             Cow::Owned(_) => Bytes::copy_from_slice(payload.as_bytes()),
         }),
@@ -22,12 +27,7 @@ pub(super) fn picture(body: &Bytes, url: Raw<'_>) -> Picture {
 }
 
 /// The base64 text of a `data:` URL.
-fn payload(url: &str) -> Result<&str, UnreadPicture> {
-    let url = url.trim_matches(|char: char| char.is_whitespace() || char <= ' ');
-    let (scheme, rest) = url.split_once(':').ok_or(UnreadPicture::BadUrl)?;
-    if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") {
-        return Err(UnreadPicture::RemoteUrl);
-    }
+fn payload<'a>(scheme: &str, rest: &'a str) -> Result<&'a str, UnreadPicture> {
     if !scheme.eq_ignore_ascii_case("data") {
         return Err(UnreadPicture::BadUrl);
     }
@@ -91,10 +91,18 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_looked_at_says_why() {
-        for url in ["http://example.org/a.png", " HTTPS://example.org/a.png"] {
-            assert_eq!(of(url), Picture::Unread(UnreadPicture::RemoteUrl), "{url}");
+    fn other_urls_are_kept_as_they_came() {
+        for (url, kept) in [
+            ("http://example.org/a.png", "http://example.org/a.png"),
+            (" HTTPS://example.org/A%20b.png?x=1#y\n", "HTTPS://example.org/A%20b.png?x=1#y"),
+            ("https:\\/\\/example.org\\/a.png", "https://example.org/a.png"),
+        ] {
+            assert_eq!(of(url), Picture::Remote(kept.to_owned()), "{url}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_says_why() {
         for url in
             ["", "QUJD", "data:image/png,QUJD", "data:base64,QUJD", "data:image/png;base64", "file:///etc/passwd"]
         {

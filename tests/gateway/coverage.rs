@@ -87,6 +87,19 @@ async fn pictures_are_looked_at_or_the_record_says_why_not() {
 }
 
 #[tokio::test]
+async fn the_frames_of_an_animation_that_nobody_looks_at_are_told_of() {
+    let mut file = Vec::new();
+    let mut gif = image::codecs::gif::GifEncoder::new(&mut file);
+    for grey in [9, 200] {
+        gif.encode_frame(image::Frame::new(image::RgbaImage::from_pixel(4, 4, image::Rgba([grey; 4])))).unwrap();
+    }
+    drop(gif);
+    let record = served(Setup::default(), &[], with_picture(&data_url(&file))).await;
+    assert_eq!(why(&record.coverage, "messages[0]: picture"), "scanned");
+    assert_eq!(why(&record.coverage, "messages[0]: picture, its other frames"), "not-read");
+}
+
+#[tokio::test]
 async fn pictures_of_tools_and_of_earlier_turns_are_told_of() {
     let part = format!("{{\"type\":\"image_url\",\"image_url\":{{\"url\":{}}}}}", quoted(&data_url(&png(4, 4))));
     let body = format!(

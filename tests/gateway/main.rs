@@ -18,6 +18,7 @@ mod ends;
 mod pass;
 mod policies;
 mod refusals;
+mod remote;
 mod repair;
 mod responses;
 mod servers;

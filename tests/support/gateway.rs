@@ -12,6 +12,7 @@ use comity::gateway::{
     serve, serve_admin,
 };
 use comity::policy::{PolicySet, replay};
+use comity::remote::{self, Fetcher};
 use comity::telemetry::Metrics;
 use comity::upstream::{self, Fleet, Member};
 use comity::wire::NotePlace;
@@ -30,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     pub(crate) floor: Floor,
     pub(crate) mind: Mind,
+    /// What fetches pictures: nothing, unless a test says otherwise.
+    pub(crate) remote: Fetcher,
     /// The longest waits for the model server's head and for the next piece of its answer.
     pub(crate) head_patience: Duration,
     pub(crate) piece_patience: Duration,
@@ -64,10 +67,12 @@ impl Default for Setup {
             keep_contents: false,
         };
         let (head_patience, piece_patience) = (PATIENCE, PATIENCE);
+        let remote = Fetcher::new(remote::Options::default()).unwrap();
         Self {
             settings,
             floor: Floor::default(),
             mind: Mind::Fine,
+            remote,
             head_patience,
             piece_patience,
             tenants: Vec::new(),
@@ -167,6 +172,7 @@ impl Gateway {
             policies: Policies::new(setup.floor.policies()),
             upstream: Fleet::new(servers).unwrap(),
             tenants,
+            remote: setup.remote,
             audit: audit.clone(),
             metrics: Metrics::new(),
         });

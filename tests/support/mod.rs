@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod gateway;
 pub(crate) mod models;
 pub(crate) mod pack;
+pub(crate) mod picture_host;
 pub(crate) mod upstream;
 
 use std::sync::Arc;

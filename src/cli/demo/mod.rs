@@ -22,6 +22,7 @@ use crate::audit::{Audit, AuditOptions, By, Filter, SinkKind, Store};
 use crate::classify::Classifier;
 use crate::domain::{Layers, Mode, Norm, Record};
 use crate::gateway::{App, Body, Limits, Listener, Parts, Policies, Settings, Shutdown, Tenants, serve};
+use crate::remote::{self, Fetcher};
 use crate::telemetry::{self, LogFormat, LogOptions, Metrics};
 use crate::upstream::{self, Client, Fleet};
 use crate::wire::NotePlace;
@@ -52,7 +53,7 @@ pub(super) struct Args {
 
 /// Plays every scene. The exit code is 0 when all went as told.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    telemetry::init(&LogOptions { format: LogFormat::Pretty, filter: "warn".to_owned() })?;
+    let _logging = telemetry::init(&LogOptions { format: LogFormat::Pretty, filter: "warn".to_owned() })?;
     let runtime = runtime()?;
     let played = runtime.block_on(play(args));
     runtime.shutdown_timeout(Duration::from_secs(2));
@@ -136,6 +137,7 @@ async fn set(
             policies: Policies::new((*policies).clone()),
             upstream: Fleet::only(upstream.clone()),
             tenants: Tenants::default(),
+            remote: Fetcher::new(remote::Options::default())?,
             audit: audit.clone(),
             metrics: Metrics::new(),
         });

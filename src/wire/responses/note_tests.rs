@@ -123,7 +123,7 @@ fn items_are_read_by_what_they_are() {
     );
     assert_eq!((parts(2), parts(3)), (vec![Part::Other("reasoning".into())], vec![Part::Text("Nice.".into())]));
     assert_eq!(parts(4), [Part::Other("computer_call".into())]);
-    assert_eq!(parts(5), [Part::Picture(Picture::Unread(UnreadPicture::RemoteUrl))]);
+    assert_eq!(parts(5), [Part::Picture(Picture::Remote("https://example.org/a.png".into()))]);
     assert_eq!(parts(6), [Part::Other("item_reference".into())]);
     assert_eq!(inbound.unseen(), [("previous_response_id", "kept-upstream")]);
     assert_eq!(inbound.hint().user_location.unwrap().code(), "JP");

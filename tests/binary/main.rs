@@ -9,7 +9,10 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "what a test spawns ends with its runtime")]
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod operator;
 
 use std::fs;
 use std::net::SocketAddr;
