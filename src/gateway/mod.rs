@@ -3,7 +3,9 @@
 mod admin;
 mod answer;
 mod app;
+mod beside;
 mod body;
+mod conclusion;
 mod error;
 mod exchange;
 mod guarded;

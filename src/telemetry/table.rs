@@ -90,6 +90,7 @@ pub(super) const REASONS: &[&str] = &[
     "picture-too-large",
     "remote-url",
     "removed-with-the-draft",
+    "thoughts",
     "too-large",
     "too-long",
     "too-many-pixels",

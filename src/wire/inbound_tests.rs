@@ -247,7 +247,7 @@ proptest! {
             }
         }
         if let Ok(answer) = Answer::read(api, body.clone()) {
-            prop_assert!(is_json(&answer.rewritten(&shown, "stop")));
+            prop_assert!(is_json(&answer.rewritten(&shown, &std::collections::BTreeMap::new(), "stop")));
         }
         if let Ok(event) = Event::read(api, &body) {
             prop_assert!(is_event(&event.with_text(0, None, "new")));

@@ -21,5 +21,6 @@ mod refusals;
 mod repair;
 mod responses;
 mod stream;
+mod surfaces;
 mod tunnel;
 mod verdict;

@@ -1,6 +1,7 @@
 //! The chat completions API: requests, answers, and answers that stream.
 
 mod answer;
+mod beside;
 mod choice;
 mod chunk;
 mod conversation;
