@@ -156,7 +156,7 @@ async fn settle(watch: &mut Watch, api: Api, answer: &Answer) -> (Option<Bytes>,
     let mut rewritten = BTreeMap::new();
     for (number, text) in answer.texts() {
         watch.exchange.covered(Coverage::scanned(api.text_name(number)));
-        let (shown, verdict) = watch.settle(&text).await;
+        let (shown, verdict) = watch.settle(number, &text).await;
         watch.exchange.texts(&text, &shown);
         if shown != text {
             rewritten.insert(number, shown);

@@ -188,7 +188,7 @@ impl App {
         let policies = self.policies.load_full();
         let patience = self.settings.limits.classify;
         let mut understood = understand(&self.classifier, policies, inbound.turn(), hint, patience).await;
-        let unseen = inbound.unseen().iter().map(|(part, why)| Coverage::unscanned(*part, *why));
+        let unseen = inbound.unseen().iter().map(|(part, why)| Coverage::unscanned(part, *why));
         understood.reading.coverage.extend(unseen);
         understood
     }

@@ -248,8 +248,8 @@ impl Watch {
         }
     }
 
-    /// Asks for a repaired answer, within the budget of time that all repairs share.
-    pub(super) async fn repair(&mut self, answer: &mut Answer, request: &RepairRequest) {
+    /// Asks for a repaired answer in the place of the text of that number, within the budget of time that all repairs share.
+    pub(super) async fn repair(&mut self, answer: &mut Answer, number: u32, request: &RepairRequest) {
         let Some(outgoing) = self.repairs.as_ref() else { return answer.give_up() };
         let budget = Duration::from_secs(u64::from(self.plan.repair_seconds));
         let until = *self.repair_until.get_or_insert_with(|| Instant::now() + budget);
@@ -260,7 +260,7 @@ impl Watch {
         let norms = self.norms(&request.breached);
         let ask = policy::repair_ask(&norms, &request.shown);
         let begun = Instant::now();
-        let came = tokio::time::timeout(left, outgoing.repaired(&self.app, &request.draft, &ask)).await;
+        let came = tokio::time::timeout(left, outgoing.repaired(&self.app, number, &request.draft, &ask)).await;
         self.exchange.repaired(begun.elapsed());
         match came {
             Ok(text) => answer.repaired(text),
@@ -269,13 +269,13 @@ impl Watch {
     }
 
     /// Judges a whole answer and says what is to be shown.
-    pub(super) async fn settle(&mut self, text: &str) -> (String, Verdict) {
+    pub(super) async fn settle(&mut self, number: u32, text: &str) -> (String, Verdict) {
         let mut answer = self.answer();
         answer.push(text);
         answer.finish();
         loop {
             match self.advance(&mut answer).await {
-                Seen::Repair(request) => self.repair(&mut answer, &request).await,
+                Seen::Repair(request) => self.repair(&mut answer, number, &request).await,
                 Seen::Released(_) | Seen::Said(_) => {}
                 Seen::Done | Seen::Wait => break,
             }

@@ -196,7 +196,7 @@ pub(super) async fn look(watch: &mut Watch, api: Api, copied: Copied, head: &Hea
             for (number, text) in said.texts {
                 watch.exchange.covered(Coverage::scanned(api.text_name(number)));
                 watch.exchange.texts(&text, &text);
-                verdicts.push(watch.settle(&text).await.1);
+                verdicts.push(watch.settle(number, &text).await.1);
             }
             let mut others = said.others;
             let beside = others.judge(watch).await;
@@ -239,7 +239,7 @@ fn said(watch: &Watch, api: Api, copied: Copied, head: &HeaderMap, stream: bool)
 }
 
 fn streamed(api: Api, bytes: &Bytes) -> Result<Said, &'static str> {
-    let limit = if api == Api::Chat { EVENT_LIMIT } else { usize::MAX }; // the copy itself is bounded
+    let limit = if api == Api::Responses { usize::MAX } else { EVENT_LIMIT }; // the copy itself is bounded
     let mut decoder = sse::Decoder::new(limit);
     decoder.push(bytes);
     let (mut texts, mut others) = (BTreeMap::<u32, (String, Joint)>::new(), Others::default());

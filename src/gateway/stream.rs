@@ -203,7 +203,7 @@ impl Guarded {
     /// A response is heard to its end: what closes its texts and items comes there.
     fn wants_no_more(&self) -> bool {
         let settled = |text: &Text| text.stopped || text.due.is_some();
-        self.plan.api == Api::Chat
+        self.plan.api != Api::Responses
             && self.texts.len() >= self.plan.choices as usize
             && self.texts.values().all(settled)
             && self.texts.values().any(|text| text.end == End::Open)
@@ -237,7 +237,7 @@ impl Guarded {
 
     /// The bytes of an event with the texts as they were shown, the number that it has in what goes out, and the verdict where it carries the whole response.
     fn settled(&mut self, bytes: Bytes, held: &Held, verdict: Option<&Moderation>) -> Bytes {
-        if self.plan.api == Api::Chat {
+        if self.plan.api != Api::Responses {
             return bytes;
         }
         let sequence = held.event.as_ref().and_then(|event| event.sequence());
@@ -282,7 +282,7 @@ impl Guarded {
             self.advance_one(*number).await?;
             while let Some(request) = self.texts.get_mut(number).and_then(|text| text.due.take()) {
                 if let (Some(watch), Some(text)) = (self.plan.watch.as_mut(), self.texts.get_mut(number)) {
-                    watch.repair(&mut text.answer, &request).await;
+                    watch.repair(&mut text.answer, *number, &request).await;
                 }
                 self.advance_one(*number).await?;
             }
@@ -290,7 +290,7 @@ impl Guarded {
         self.flush().await?;
         let stopped = self.texts.values().any(|text| text.stopped);
         let verdict = self.conclude().await;
-        let cut_short = stopped && self.plan.api == Api::Chat;
+        let cut_short = stopped && self.plan.api != Api::Responses;
         let end = self.end.take().or_else(|| cut_short.then(|| Held::bare(sse::DONE.clone())));
         let breaks_off = self.broken && end.is_none();
         let unfinished = end.is_none() && self.plan.api == Api::Responses; // its last event says how it ended
@@ -318,7 +318,7 @@ impl Guarded {
             // Of a choice that was cut short nothing goes out behind the cut.
             Surface::Refusal | Surface::ToolCalls | Surface::ToolResults => {
                 let cut = |text: &Text| text.stopped && behind > 0 && behind >= text.released;
-                api == Api::Chat && texts.get(&number).is_some_and(cut)
+                api != Api::Responses && texts.get(&number).is_some_and(cut)
             }
         });
         let verdicts = self.texts.values().map(|text| text.answer.verdict()).collect();

@@ -70,6 +70,7 @@ pub(super) const REASONS: &[&str] = &[
     "bad-url",
     "busy",
     "content-encoding",
+    "echo",
     "event-too-large",
     "failed",
     "file-id",

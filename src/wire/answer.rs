@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::Error;
+use super::chat::Shape;
 use super::inbound::Api;
 use super::json::{self, Path};
 use super::moderation::Moderation;
@@ -31,7 +32,7 @@ impl Answer {
     /// [`Error`] where the body is no JSON object, has a key twice in an object that is read, or has no `choices` or no `output`.
     pub fn read(api: Api, body: Bytes) -> Result<Self, Error> {
         Ok(Self(match api {
-            Api::Chat => Form::Chat(chat::Answer::read(body)?),
+            Api::Chat | Api::Completions => Form::Chat(chat::Answer::read(body, api.shape())?),
             Api::Responses => Form::Responses(responses::Answer::read(body)?),
         }))
     }
@@ -83,11 +84,20 @@ impl Answer {
 }
 
 impl Api {
+    /// How a choice has its text.
+    pub(super) fn shape(self) -> Shape {
+        match self {
+            Self::Chat | Self::Responses => Shape::Message,
+            Self::Completions => Shape::Text,
+        }
+    }
+
     /// A text by its number, as records name it.
     #[must_use]
     pub fn text_name(self, number: u32) -> String {
         match self {
             Self::Chat => format!("answer[{number}]: content"),
+            Self::Completions => format!("answer[{number}]: text"),
             Self::Responses => {
                 let (item, part) = responses::indices(number);
                 format!("answer.output[{item}].content[{part}]: text")
@@ -99,7 +109,7 @@ impl Api {
     #[must_use]
     pub fn within(self, number: u32) -> u32 {
         match self {
-            Self::Chat => 0,
+            Self::Chat | Self::Completions => 0,
             Self::Responses => responses::indices(number).1,
         }
     }
@@ -108,7 +118,7 @@ impl Api {
     #[must_use]
     pub fn surface_name(self, number: u32, surface: Surface) -> String {
         match self {
-            Self::Chat => format!("answer[{number}]: {}", surface.word()),
+            Self::Chat | Self::Completions => format!("answer[{number}]: {}", surface.word()),
             Self::Responses => format!("answer.output[{}]: {}", responses::indices(number).0, surface.word()),
         }
     }
@@ -117,7 +127,7 @@ impl Api {
     #[must_use]
     pub fn goes_with(self, surface: Surface, number: u32, rewritten: &BTreeMap<u32, String>) -> bool {
         match self {
-            Self::Chat => rewritten.contains_key(&number),
+            Self::Chat | Self::Completions => rewritten.contains_key(&number),
             Self::Responses => {
                 matches!(surface, Surface::Reasoning | Surface::Audio | Surface::Transcript) && !rewritten.is_empty()
             }
@@ -139,7 +149,7 @@ impl Api {
     /// The verdict in the API's form.
     pub(super) fn moderation(self, moderation: &Moderation) -> Vec<u8> {
         match self {
-            Self::Chat => json::written(moderation),
+            Self::Chat | Self::Completions => json::written(moderation),
             Self::Responses => json::written(&moderation.single()),
         }
     }

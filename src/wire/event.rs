@@ -42,7 +42,7 @@ impl Event {
     /// [`Error`] where it is no JSON object, or has a key twice in an object that is read.
     pub fn read(api: Api, data: &Bytes) -> Result<Self, Error> {
         Ok(Self(match api {
-            Api::Chat => Form::Chat(Chunk::read(data)?),
+            Api::Chat | Api::Completions => Form::Chat(Chunk::read(data, api.shape())?),
             Api::Responses => Form::Responses(Box::new(responses::Event::read(data)?)),
         }))
     }

@@ -8,6 +8,7 @@
 pub mod adjust;
 mod answer;
 mod chat;
+mod completions;
 mod content;
 mod declined;
 pub mod error;

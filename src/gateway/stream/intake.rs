@@ -19,7 +19,7 @@ impl Guarded {
     /// The most bytes of one event. The last ones of a response carry all of it, pictures that were made included.
     pub(super) fn event_limit(&self) -> usize {
         match self.plan.api {
-            Api::Chat => EVENT_LIMIT,
+            Api::Chat | Api::Completions => EVENT_LIMIT,
             Api::Responses => EVENT_LIMIT.max(self.plan.app.settings.limits.answer),
         }
     }

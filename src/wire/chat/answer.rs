@@ -10,12 +10,13 @@ use crate::wire::splice::{Change, Edits};
 use crate::wire::surface::Beside;
 
 use super::beside::REASONING;
-use super::choice::{Choice, choices};
+use super::choice::{Choice, Shape, choices};
 
 /// A chat completion as it came, and what was read in it.
 #[derive(Debug, Clone)]
 pub(in crate::wire) struct Answer {
     body: Bytes,
+    shape: Shape,
     choices: Vec<Choice>,
 }
 
@@ -24,7 +25,7 @@ impl Answer {
     ///
     /// # Errors
     /// [`Error`] where the body is no JSON object, has a key twice in an object that is read, or has no `choices`.
-    pub(in crate::wire) fn read(body: Bytes) -> Result<Self, Error> {
+    pub(in crate::wire) fn read(body: Bytes, shape: Shape) -> Result<Self, Error> {
         let mut found = None;
         json::open(&body)?.object(&Path::Root, |cursor, name, path| {
             if name == "choices" {
@@ -33,7 +34,7 @@ impl Answer {
             Ok(())
         })?;
         let choices = found.ok_or(Error::MissingChoices)?;
-        Ok(Self { body, choices })
+        Ok(Self { body, shape, choices })
     }
 
     /// The text of each choice that has one, with the choice's `index`.
@@ -59,7 +60,7 @@ impl Answer {
         let mut edits = Edits::default();
         for choice in &self.choices {
             match (shown.get(&choice.index), silenced.get(&choice.index), &choice.said) {
-                (Some(text), _, _) => rewrite_choice(choice, text, finish_reason, &mut edits),
+                (Some(text), _, _) => self.rewrite(choice, text, finish_reason, &mut edits),
                 (None, Some(words), Some(message)) => {
                     let words = words.as_ref().map(|words| ("content", Change::Set(json::written(words))));
                     let changes = [("audio", Change::Remove)].into_iter().chain(words);
@@ -70,24 +71,28 @@ impl Answer {
         }
         edits.apply(&self.body).into()
     }
-}
 
-fn rewrite_choice(choice: &Choice, text: &str, finish_reason: &str, edits: &mut Edits) {
-    let null = || Change::Replace(b"null".to_vec());
-    let mut outer = vec![("logprobs", null()), ("token_ids", Change::Remove)];
-    outer.push(("finish_reason", Change::Set(json::written(&finish_reason))));
-    let text = json::written(&text);
-    if let Some(message) = &choice.said {
-        let empty = Change::Replace(b"[]".to_vec());
-        let mut inner = vec![("content", Change::Set(text)), ("refusal", null()), ("annotations", empty)];
-        let gone = ["audio", "tool_calls", "function_call"].into_iter().chain(REASONING);
-        inner.extend(gone.map(|key| (key, Change::Remove)));
-        edits.members(message, inner);
-    } else {
-        let message = [br#"{"role":"assistant","content":"#.as_slice(), &text, b"}"].concat();
-        outer.push(("message", Change::Set(message)));
+    fn rewrite(&self, choice: &Choice, text: &str, finish_reason: &str, edits: &mut Edits) {
+        let null = || Change::Replace(b"null".to_vec());
+        let mut outer = vec![("logprobs", null()), ("token_ids", Change::Remove)];
+        outer.push(("finish_reason", Change::Set(json::written(&finish_reason))));
+        let text = json::written(&text);
+        match (&choice.said, choice.shape.unwrap_or(self.shape)) {
+            (Some(message), _) => {
+                let empty = Change::Replace(b"[]".to_vec());
+                let mut inner = vec![("content", Change::Set(text)), ("refusal", null()), ("annotations", empty)];
+                let gone = ["audio", "tool_calls", "function_call"].into_iter().chain(REASONING);
+                inner.extend(gone.map(|key| (key, Change::Remove)));
+                edits.members(message, inner);
+            }
+            (None, Shape::Text) => outer.push(("text", Change::Set(text))),
+            (None, Shape::Message) => {
+                let message = [br#"{"role":"assistant","content":"#.as_slice(), &text, b"}"].concat();
+                outer.push(("message", Change::Set(message)));
+            }
+        }
+        edits.members(&choice.object, outer);
     }
-    edits.members(&choice.object, outer);
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ const TWO: &str = r#"{
 "#;
 
 fn read(body: &str) -> Answer {
-    Answer::read(Bytes::from(body.to_owned())).unwrap()
+    Answer::read(Bytes::from(body.to_owned()), Shape::Message).unwrap()
 }
 
 fn rewritten(body: &str) -> String {
@@ -87,11 +87,29 @@ fn a_choice_without_a_message_or_content_gets_one() {
 
 #[test]
 fn what_is_no_completion_is_refused() {
-    let code = |body: &'static str| Answer::read(Bytes::from_static(body.as_bytes())).unwrap_err().code();
+    let code =
+        |body: &'static str| Answer::read(Bytes::from_static(body.as_bytes()), Shape::Message).unwrap_err().code();
     assert_eq!(code(r#"{"error":{"message":"no"}}"#), "missing_choices");
     assert_eq!(code("<html>"), "invalid_json");
     assert_eq!(code(r#"{"choices":{}}"#), "invalid_type");
     assert_eq!(code(r#"{"choices":[{"message":{"content":{}}}]}"#), "invalid_type");
     assert_eq!(code(r#"{"choices":[{"message":{"content":"a","content":"b"}}]}"#), "duplicate_key");
     assert_eq!(code(r#"{"choices":[{"index":-1}]}"#), "invalid_type");
+}
+
+#[test]
+fn the_texts_of_the_older_completions_are_read_and_rewritten_where_they_stand() {
+    let body = r#"{"object":"text_completion","choices":[{"text":"old","index":0,"logprobs":{"tokens":["old"]}, "finish_reason":"length"},{"text":"b","index":1}],"usage":{"n":1.0}}"#;
+    for shape in [Shape::Text, Shape::Message] {
+        let answer = Answer::read(Bytes::from(body.to_owned()), shape).unwrap();
+        assert_eq!(answer.texts(), [(0, "old".to_owned()), (1, "b".to_owned())]);
+        let shown = BTreeMap::from([(0, "new".to_owned())]);
+        let after = String::from_utf8(answer.rewritten(&shown, &BTreeMap::new(), "stop").to_vec()).unwrap();
+        let expected =
+            body.replacen("\"old\"", "\"new\"", 1).replace(r#"{"tokens":["old"]}"#, "null").replace("length", "stop");
+        assert_eq!(after, expected);
+    }
+    let empty = Answer::read(Bytes::from_static(br#"{"choices":[{}]}"#), Shape::Text).unwrap();
+    let after = empty.rewritten(&BTreeMap::from([(0, "a".to_owned())]), &BTreeMap::new(), "stop");
+    assert_eq!(after, r#"{"choices":[{"finish_reason":"stop","text":"a"}]}"#);
 }

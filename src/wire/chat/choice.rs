@@ -7,11 +7,22 @@ use crate::wire::surface::{Beside, Surface};
 
 use super::beside;
 
+/// How an API puts the text of a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::wire) enum Shape {
+    /// As the `content` of a `message` or a `delta`: chat completions.
+    Message,
+    /// As a `text` of the choice itself: the older completions.
+    Text,
+}
+
 /// One choice of an answer.
 #[derive(Debug, Clone)]
 pub(super) struct Choice {
     pub(super) index: u32,
     pub(super) object: Object,
+    /// Where its text stands, or would stand, if anything in it tells: some servers answer in the other API's shape.
+    pub(super) shape: Option<Shape>,
     /// Its `message`, or its `delta`.
     pub(super) said: Option<Object>,
     pub(super) content: Option<Fragment>,
@@ -38,6 +49,7 @@ pub(super) fn choices(cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<Vec<Ch
 impl Choice {
     fn read(cursor: &mut Cursor<'_>, path: &Path<'_>, position: u32) -> Result<Self, Error> {
         let (mut index, mut finish, mut said, mut logprobs) = (position, None, Said::default(), false);
+        let mut text = None;
         let object = cursor.object(path, |cursor, name, path| {
             match name {
                 "index" if cursor.kind() != Kind::Null => {
@@ -46,6 +58,7 @@ impl Choice {
                 // Some servers write an empty one into every chunk.
                 "finish_reason" => finish = cursor.text().filter(|reason| !reason.is_empty()).map(Into::into),
                 "message" | "delta" if cursor.kind() != Kind::Null => said.read(cursor, path)?,
+                "text" => text = Fragment::read(cursor),
                 // vLLM has `token_ids`.
                 "logprobs" | "token_ids" => logprobs |= says_something(cursor.skip(path)?),
                 _ => {}
@@ -56,7 +69,12 @@ impl Choice {
         for one in &mut beside {
             one.number = index;
         }
-        Ok(Self { index, object, said: message, content, finish, beside, logprobs })
+        let shape = match (&message, &text) {
+            (Some(_), _) => Some(Shape::Message),
+            (None, Some(_)) => Some(Shape::Text),
+            (None, None) => None,
+        };
+        Ok(Self { index, object, shape, said: message, content: content.or(text), finish, beside, logprobs })
     }
 
     /// Whether it has what the model thought.

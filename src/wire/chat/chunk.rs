@@ -13,12 +13,13 @@ use crate::wire::splice::{Change, Edits};
 use crate::wire::surface::Beside;
 
 use super::beside::REASONING;
-use super::choice::{Choice, choices};
+use super::choice::{Choice, Shape, choices};
 
 /// One `data:` payload of a stream, and what was read in it.
 #[derive(Debug, Clone)]
 pub(in crate::wire) struct Chunk {
     data: Bytes,
+    shape: Shape,
     top: Object,
     choices: Vec<Choice>,
     deltas: Vec<Delta>,
@@ -39,7 +40,10 @@ pub(in crate::wire) struct Delta {
 #[derive(Serialize)]
 struct Made<'a> {
     index: u32,
-    delta: MadeDelta<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delta: Option<MadeDelta<'a>>,
     logprobs: Option<()>,
     finish_reason: Option<&'a str>,
 }
@@ -55,7 +59,7 @@ impl Chunk {
     ///
     /// # Errors
     /// [`Error`] where it is no JSON object, or has a key twice in an object that is read.
-    pub(in crate::wire) fn read(data: &[u8]) -> Result<Self, Error> {
+    pub(in crate::wire) fn read(data: &[u8], shape: Shape) -> Result<Self, Error> {
         let (mut found, mut error) = (Vec::new(), false);
         let top = json::open(data)?.object(&Path::Root, |cursor, name, path| {
             match name {
@@ -67,7 +71,8 @@ impl Chunk {
             Ok(())
         })?;
         let deltas = found.iter().map(Delta::of).collect();
-        Ok(Self { data: Bytes::copy_from_slice(data), top, choices: found, deltas, error })
+        let shape = found.iter().find_map(|choice| choice.shape).unwrap_or(shape);
+        Ok(Self { data: Bytes::copy_from_slice(data), shape, top, choices: found, deltas, error })
     }
 
     /// What it says, choice by choice.
@@ -89,8 +94,10 @@ impl Chunk {
     pub(in crate::wire) fn saying(&self, texts: &BTreeMap<u32, String>) -> Vec<u8> {
         let mut edits = Edits::default();
         for choice in &self.choices {
-            if let (Some(text), Some(delta)) = (texts.get(&choice.index), &choice.said) {
-                edits.members(delta, vec![("content", Change::Replace(json::written(text)))]);
+            let Some(text) = texts.get(&choice.index).map(json::written) else { continue };
+            match &choice.said {
+                Some(delta) => edits.members(delta, vec![("content", Change::Replace(text))]),
+                None => edits.members(&choice.object, vec![("text", Change::Replace(text))]),
             }
         }
         edits.apply(&self.data)
@@ -145,7 +152,11 @@ impl Chunk {
     }
 
     fn made(&self, index: u32, content: Option<&str>, finish_reason: Option<&str>) -> Vec<u8> {
-        let made = Made { index, delta: MadeDelta { content }, logprobs: None, finish_reason };
+        let (text, delta) = match self.shape {
+            Shape::Message => (None, Some(MadeDelta { content })),
+            Shape::Text => (Some(content.unwrap_or_default()), None),
+        };
+        let made = Made { index, text, delta, logprobs: None, finish_reason };
         let mut changes = envelope(json::written(&[made]));
         changes.push(("moderation", Change::Remove));
         self.edited(changes)

@@ -6,7 +6,7 @@ use crate::wire::surface::{Surface, Words};
 const FULL: &str = r#"{"id":"c-1","object":"chat.completion.chunk", "created":1727346172.0,"model":"m","system_fingerprint":null,"service_tier":"default","vendor":{"a":1e2},"choices":[{"index":1,"delta":{"role":"assistant","content":"se\u0063ret","reasoning":"S"},"logprobs":{"content":[]},"finish_reason":null}],"usage":null,"obfuscation":"xyz"}"#;
 
 fn read(data: &str) -> Chunk {
-    Chunk::read(data.as_bytes()).unwrap()
+    Chunk::read(data.as_bytes(), Shape::Message).unwrap()
 }
 
 fn text(bytes: Vec<u8>) -> String {
@@ -121,6 +121,25 @@ fn leaks_go_and_the_rest_stays() {
 }
 
 #[test]
+fn a_chunk_of_the_older_completions_keeps_its_shape() {
+    let data = r#"{"id":"c","object":"text_completion","choices":[{"text":"a \ud83d","index":2,"logprobs":{"tokens":["a"]},"finish_reason":null}]}"#;
+    let chunk = Chunk::read(data.as_bytes(), Shape::Message).unwrap();
+    assert_eq!((chunk.deltas()[0].index, chunk.deltas()[0].content.as_ref().unwrap().parted()), (2, true));
+    let made = |text: &str, finish: &str| {
+        format!(
+            r#"{{"id":"c","object":"text_completion","choices":[{{"index":2,"text":"{text}","logprobs":null,"finish_reason":{finish}}}]}}"#
+        )
+    };
+    assert_eq!(text(chunk.with_text(2, "b")), made("b", "null"));
+    assert_eq!(text(chunk.finishing(2, "stop")), made("", r#""stop""#));
+    assert_eq!(text(chunk.saying(&BTreeMap::from([(2, "b".to_owned())]))), data.replace(r"a \ud83d", "b"));
+    assert_eq!(text(chunk.without_leaks().unwrap()), data.replace(r#"{"tokens":["a"]}"#, "null"));
+    // By its API where nothing in it tells: the usage comes without choices.
+    let usage = Chunk::read(br#"{"choices":[]}"#, Shape::Text).unwrap();
+    assert!(text(usage.with_text(0, "b")).contains(r#""text":"b""#));
+}
+
+#[test]
 fn what_is_no_chunk_is_refused() {
     for (data, code) in [
         ("[DONE]", "invalid_json"),
@@ -130,7 +149,7 @@ fn what_is_no_chunk_is_refused() {
         (r#"{"choices":[{"delta":{"content":"a","content":"b"}}]}"#, "duplicate_key"),
         (r#"{"choices":[],"choices":[]}"#, "duplicate_key"),
     ] {
-        assert_eq!(Chunk::read(data.as_bytes()).unwrap_err().code(), code, "{data}");
+        assert_eq!(Chunk::read(data.as_bytes(), Shape::Message).unwrap_err().code(), code, "{data}");
     }
 }
 
@@ -145,7 +164,7 @@ fn recorded_streams_are_read_and_made_anew() {
                 continue;
             }
             let data = event.data.unwrap();
-            let chunk = Chunk::read(&data).unwrap();
+            let chunk = Chunk::read(&data, Shape::Message).unwrap();
             let value: serde_json::Value = serde_json::from_slice(&data).unwrap();
             let calls =
                 |beside: &Beside| matches!((beside.surface, &beside.words), (Surface::ToolCalls, Words::More(_)));
@@ -163,7 +182,7 @@ fn recorded_streams_are_read_and_made_anew() {
                 finished += usize::from(delta.finish.is_some());
             }
             if let Some(clean) = chunk.without_leaks() {
-                assert!(Chunk::read(&clean).unwrap().without_leaks().is_none(), "{}", path.display());
+                assert!(Chunk::read(&clean, Shape::Message).unwrap().without_leaks().is_none(), "{}", path.display());
             }
         }
         assert!(finished >= 1 && said > finished, "{}", path.display());

@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::wire::chat::{Answer, Chunk};
+use crate::wire::chat::{Answer, Chunk, Shape};
 
 fn answer(text: &str, include_usage: bool) -> Declined<'_> {
-    Declined { id: "1", created: 7, model: "m", text, finish: "stop", include_usage, verdict: None }
+    Declined { id: "1", created: 7, model: "m", text, finish: "stop", choices: 1, include_usage, verdict: None }
 }
 
 #[test]
@@ -15,7 +15,7 @@ fn a_declined_answer_is_a_whole_completion() {
         r#""refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}"#
     );
     assert_eq!(body, expected);
-    assert_eq!(Answer::read(body).unwrap().texts(), [(0, "再见 \"x\"".to_owned())]);
+    assert_eq!(Answer::read(body, Shape::Message).unwrap().texts(), [(0, "再见 \"x\"".to_owned())]);
 }
 
 fn payloads(events: &[Bytes]) -> Vec<Value> {
