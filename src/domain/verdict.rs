@@ -54,11 +54,14 @@ words! {
 pub struct Verdict {
     /// What became of it.
     pub outcome: Outcome,
-    /// The norms that the model's own answer breached, each once, in the order of their first breach, with the byte offset in that answer where the
-    /// breaching piece begins.
+    /// The norms that the model's own answer breached, each once, in the order of their first breach, with the byte offset in that answer, or in what stands
+    /// beside it, where the breaching piece begins.
     pub breached: Vec<(NormId, usize)>,
     /// The judgements of the answer as it was shown, piece by piece.
     pub pieces: Vec<Judgement>,
+    /// The judgements of what stands beside the text, such as what tools are called with. No score is made of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Judgement>,
     /// How often a repair was asked for.
     pub repairs: u32,
 }
@@ -67,6 +70,6 @@ impl Verdict {
     /// The verdict on an answer that nothing watched over.
     #[must_use]
     pub fn unguarded() -> Self {
-        Self { outcome: Outcome::Unguarded, breached: Vec::new(), pieces: Vec::new(), repairs: 0 }
+        Self { outcome: Outcome::Unguarded, breached: Vec::new(), pieces: Vec::new(), beside: Vec::new(), repairs: 0 }
     }
 }

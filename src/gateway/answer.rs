@@ -1,18 +1,19 @@
 //! The answer on its way back: passed on, looked at beside the traffic, or watched over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Response, header};
 
-use crate::domain::{Action, Coverage, Ended, GuardPlan, Outcome, StreamGuard, Verdict};
+use crate::domain::{Action, Coverage, Ended, GuardPlan, NormId, Outcome, StreamGuard, Verdict};
 use crate::upstream::UpstreamError;
 use crate::wire::moderation::Moderation;
-use crate::wire::{Answer, Api};
+use crate::wire::{Answer, Api, Surface};
 
 use super::app::App;
+use super::beside::{Judged, Others};
 use super::body::{self, Body, Bounds, full};
 use super::error::Error;
 use super::exchange::Exchange;
@@ -156,26 +157,48 @@ async fn readable(
     Ok((answer, plain))
 }
 
-/// Judges each text. Returns the answer as it is to be shown, where that is not as it came.
+/// Judges each text, and what stands beside them. Returns the answer as it is to be shown, where that is not as it came.
 async fn settle(watch: &mut Watch, api: Api, answer: &Answer) -> (Option<Bytes>, Verdict) {
     let mut verdicts = Vec::new();
     let mut rewritten = BTreeMap::new();
     for (number, text) in answer.texts() {
         watch.exchange.covered(Coverage::scanned(api.text_name(number)));
-        let (shown, verdict) = watch.settle(&text).await;
+        let (shown, verdict) = watch.settle(number, &text).await;
         watch.exchange.texts(&text, &shown);
         if shown != text {
             rewritten.insert(number, shown);
         }
         verdicts.push(verdict);
     }
-    for (number, surface) in answer.other_surfaces() {
-        let why = if api.goes_with(surface, number, &rewritten) { "removed-with-the-draft" } else { "not-read" };
-        watch.exchange.covered(Coverage::unscanned(api.surface_name(number, surface), why));
-    }
-    let verdict = watch.conclude(verdicts);
+    let mut others = Others::of(answer.beside());
+    others.take_out(|number, surface, _| api.goes_with(surface, number, &rewritten));
+    let mut beside = others.judge(watch).await;
+    let silenced = silenced(watch, answer, &mut beside);
+    others.take_out(|number, surface, _| surface == Surface::Audio && silenced.contains_key(&number));
+    others.tell(&watch.exchange, api);
+    let verdict = watch.conclude(verdicts, beside);
     let finish = &watch.app.settings.finish_reason;
-    ((!rewritten.is_empty()).then(|| answer.rewritten(&rewritten, finish)), verdict)
+    let changes = !rewritten.is_empty() || !silenced.is_empty();
+    (changes.then(|| answer.rewritten(&rewritten, &silenced, finish)), verdict)
+}
+
+/// The choices whose sound breaches a norm whose breaches are repaired: it is not heard. Where nothing is written beside it, words say so in its place.
+fn silenced(watch: &Watch, answer: &Answer, beside: &mut [Judged]) -> BTreeMap<u32, Option<String>> {
+    let mut silenced = BTreeMap::new();
+    let written: BTreeSet<u32> =
+        answer.texts().into_iter().filter(|(_, text)| !text.trim().is_empty()).map(|(number, _)| number).collect();
+    for judged in beside {
+        let norms: Vec<NormId> = judged.verdict.breached.iter().map(|(norm, _)| norm.clone()).collect();
+        let heard = judged.surface == Surface::Transcript && !judged.gone;
+        if !heard || !norms.iter().any(|norm| watch.plan.repaired.contains(norm)) {
+            continue;
+        }
+        let words = (!written.contains(&judged.number)).then(|| watch.refusal(&norms));
+        judged.gone = true;
+        judged.verdict.outcome = if words.is_some() { Outcome::Declined } else { Outcome::Repaired };
+        silenced.insert(judged.number, words);
+    }
+    silenced
 }
 
 /// An answer that nothing judges, with the verdict on its request; as it came where it is no completion.

@@ -257,7 +257,7 @@ impl App {
         let most = if in_play.is_empty() { 0 } else { self.classifier.most_pictures() };
         let turn = fetched(&self.remote, &self.metrics, inbound.turn(), most, room).await;
         let mut understood = in_play.read(&self.classifier, &turn, self.settings.limits.classify).await;
-        let unseen = inbound.unseen().iter().map(|(part, why)| Coverage::unscanned(*part, *why));
+        let unseen = inbound.unseen().iter().map(|(part, why)| Coverage::unscanned(part, *why));
         understood.reading.coverage.extend(unseen);
         understood
     }

@@ -142,7 +142,7 @@ impl Error {
     /// The error as an event of a stream that is under way.
     pub(super) fn event(&self, api: Api, sequence: u64) -> bytes::Bytes {
         match api {
-            Api::Chat => wire::sse::event(&self.wire()),
+            Api::Chat | Api::Completions => wire::sse::event(&self.wire()),
             Api::Responses => {
                 let (_, _, code) = self.kind();
                 wire::error::event(&self.to_string(), self.param(), code, sequence)

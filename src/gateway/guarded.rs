@@ -20,6 +20,9 @@ use super::outgoing::Outgoing;
 use super::shadow;
 use super::tenants::Caller;
 
+/// The most choices of a refusal: as many as `n` may ask for.
+const MOST_CHOICES: u32 = 128;
+
 /// One request in the traffic: read, understood, decided, taught, sent on, its answer watched over.
 pub(super) async fn guarded(
     app: &Arc<App>,
@@ -81,6 +84,7 @@ fn decline(
         model: inbound.model().unwrap_or_default(),
         text: &text,
         finish: &app.settings.finish_reason,
+        choices: inbound.choices().min(MOST_CHOICES),
         include_usage: inbound.include_usage(),
         verdict: verdict.as_ref(),
     };

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::guard::{Answer, RepairRequest};
-use crate::wire::Event;
+use crate::wire::{Event, Joint};
 
 /// One text on its way.
 pub(super) struct Text {
     pub(super) answer: Answer,
+    /// Where its pieces meet.
+    pub(super) joint: Joint,
     /// How far its text may be shown.
     pub(super) released: usize,
     /// Whether something else is shown in place of the rest.
@@ -72,6 +74,18 @@ pub(super) enum Turn {
     Wait,
     Drop,
     Emit(Bytes),
+}
+
+impl Text {
+    /// No more of it comes.
+    pub(super) fn finish(&mut self) {
+        let rest = self.joint.rest();
+        self.answer.push(rest);
+        self.answer.finish();
+        if self.end == End::Open {
+            self.end = End::Reached;
+        }
+    }
 }
 
 impl Held {

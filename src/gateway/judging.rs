@@ -14,6 +14,8 @@ use crate::policy::{self, Policy};
 use crate::score;
 
 use super::app::{App, Policies};
+use super::beside::Judged;
+use super::conclusion::{about, concluded};
 use super::exchange::Exchange;
 use super::outgoing::Outgoing;
 
@@ -263,15 +265,15 @@ impl Watch {
                     answer.worded(&self.policies.set.correction(&self.norms(&norms), self.plan.language));
                 }
                 Next::Refuse(norms) => {
-                    answer.worded(&self.policies.set.refusal(&self.norms(&norms), self.plan.language));
+                    answer.worded(&self.refusal(&norms));
                 }
                 Next::Repair(request) => return Seen::Repair(request),
             }
         }
     }
 
-    /// Asks for a repaired answer, within the budget of time that all repairs share.
-    pub(super) async fn repair(&mut self, answer: &mut Answer, request: &RepairRequest) {
+    /// Asks for a repaired answer in the place of the text of that number, within the budget of time that all repairs share.
+    pub(super) async fn repair(&mut self, answer: &mut Answer, number: u32, request: &RepairRequest) {
         let Some(outgoing) = self.repairs.as_ref() else { return answer.give_up() };
         let budget = Duration::from_secs(u64::from(self.plan.repair_seconds));
         let until = *self.repair_until.get_or_insert_with(|| Instant::now() + budget);
@@ -282,8 +284,9 @@ impl Watch {
         let norms = self.norms(&request.breached);
         let ask = policy::repair_ask(&norms, &request.shown);
         let begun = Instant::now();
-        let came =
-            tokio::time::timeout(left, outgoing.repaired(&self.app, self.exchange.room(), &request.draft, &ask)).await;
+        let room = self.exchange.room();
+        let asking = outgoing.repaired(&self.app, room, number, &request.draft, &ask);
+        let came = tokio::time::timeout(left, asking).await;
         self.exchange.repaired(begun.elapsed());
         match came {
             Ok(text) => answer.repaired(text),
@@ -292,13 +295,13 @@ impl Watch {
     }
 
     /// Judges a whole answer and says what is to be shown.
-    pub(super) async fn settle(&mut self, text: &str) -> (String, Verdict) {
+    pub(super) async fn settle(&mut self, number: u32, text: &str) -> (String, Verdict) {
         let mut answer = self.answer();
         answer.push(text);
         answer.finish();
         loop {
             match self.advance(&mut answer).await {
-                Seen::Repair(request) => self.repair(&mut answer, &request).await,
+                Seen::Repair(request) => self.repair(&mut answer, number, &request).await,
                 Seen::Released(_) | Seen::Said(_) => {}
                 Seen::Done | Seen::Wait => break,
             }
@@ -306,9 +309,24 @@ impl Watch {
         (answer.shown(), answer.verdict())
     }
 
-    /// Records what was said about the answers, all choices together.
-    pub(super) fn conclude(&self, verdicts: Vec<Verdict>) -> Verdict {
-        let verdict = about(&self.at_stake, together(verdicts));
+    /// Judges what stands beside the texts, which is told and not changed.
+    pub(super) async fn look(&mut self, text: &str) -> Verdict {
+        let mut answer = Answer::new(only_look(self.plan.clone()));
+        answer.push(text);
+        answer.finish();
+        // Such a plan wants neither repairs nor words.
+        while !matches!(self.advance(&mut answer).await, Seen::Done | Seen::Wait | Seen::Repair(_)) {}
+        answer.verdict()
+    }
+
+    /// Words of a refusal for these norms, in the person's language.
+    pub(super) fn refusal(&self, breached: &[NormId]) -> String {
+        self.policies.set.refusal(&self.norms(breached), self.plan.language)
+    }
+
+    /// Records what was said about the answers, all choices together, and about what stands beside them.
+    pub(super) fn conclude(&self, texts: Vec<Verdict>, beside: Vec<Judged>) -> Verdict {
+        let verdict = concluded(&self.at_stake, texts, beside);
         let (scores, over_warned) = match verdict.outcome {
             Outcome::Declined => (Scores::default(), None),
             Outcome::Unguarded
@@ -322,45 +340,5 @@ impl Watch {
         };
         self.exchange.answered(&verdict, scores, over_warned);
         verdict
-    }
-}
-
-/// The verdict as far as it is about norms at stake. Where none is, the answer was held against the likeliest one to see whether it lectures; what is
-/// not at stake cannot be breached.
-fn about(at_stake: &[NormId], mut verdict: Verdict) -> Verdict {
-    if at_stake.is_empty() && verdict.outcome == Outcome::Breached {
-        verdict.outcome = Outcome::Kept;
-        verdict.breached.clear();
-    }
-    verdict
-}
-
-/// One verdict for all choices: the gravest outcome, every breach, every judgement.
-fn together(verdicts: Vec<Verdict>) -> Verdict {
-    let mut whole = Verdict::unguarded();
-    for verdict in verdicts {
-        if gravity(verdict.outcome) > gravity(whole.outcome) {
-            whole.outcome = verdict.outcome;
-        }
-        for breach in verdict.breached {
-            if !whole.breached.iter().any(|(norm, _)| *norm == breach.0) {
-                whole.breached.push(breach);
-            }
-        }
-        whole.pieces.extend(verdict.pieces);
-        whole.repairs += verdict.repairs;
-    }
-    whole
-}
-
-fn gravity(outcome: Outcome) -> u8 {
-    match outcome {
-        Outcome::Unguarded => 0,
-        Outcome::Kept => 1,
-        Outcome::Repaired => 2,
-        Outcome::Corrected => 3,
-        Outcome::Declined => 4,
-        Outcome::Unverified => 5,
-        Outcome::Breached => 6,
     }
 }

@@ -3,8 +3,10 @@
 mod admin;
 mod answer;
 mod app;
+mod beside;
 mod body;
 mod budget;
+mod conclusion;
 mod error;
 mod exchange;
 mod guarded;

@@ -1,11 +1,9 @@
-//! Numbers in a stream: which text is meant, which number an event has, and what stands beside the texts.
+//! Numbers in a stream: which text is meant, and which number an event has.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::domain::Coverage;
 use crate::wire::Api;
 
-use super::exchange::Exchange;
 use super::held::Text;
 
 /// The most texts of one answer that are watched over: `n` goes to 128 in OpenAI's description.
@@ -73,35 +71,5 @@ impl Sequence {
         let number = self.0.unwrap_or(came);
         self.0 = Some(number.saturating_add(1));
         number
-    }
-}
-
-/// What stands beside the texts of an answer and is not read, up to a bound.
-#[derive(Debug, Default)]
-pub(super) struct Others {
-    surfaces: BTreeSet<(u32, &'static str)>,
-    more: bool,
-}
-
-impl Others {
-    /// Notes some more.
-    pub(super) fn extend(&mut self, surfaces: impl IntoIterator<Item = (u32, &'static str)>) {
-        for surface in surfaces {
-            if self.surfaces.len() < MOST_TEXTS || self.surfaces.contains(&surface) {
-                self.surfaces.insert(surface);
-            } else {
-                self.more = true;
-            }
-        }
-    }
-
-    /// Records all of it, each with why it was not looked at.
-    pub(super) fn tell(&self, exchange: &Exchange, api: Api, why: impl Fn(&str) -> &'static str) {
-        for (number, surface) in &self.surfaces {
-            exchange.covered(Coverage::unscanned(api.surface_name(*number, surface), why(surface)));
-        }
-        if self.more {
-            exchange.covered(Coverage::unscanned("answer: more", "not-read"));
-        }
     }
 }

@@ -11,14 +11,14 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::oneshot;
 
 use crate::domain::{Coverage, Ended, Outcome, Verdict};
-use crate::wire::{Answer, Api, Event, sse};
+use crate::wire::{Answer, Api, Event, Joint, Piece, sse};
 
 use super::answer::is_event_stream;
+use super::beside::Others;
 use super::body::{self, Body, BoxError};
 use super::budget::Room;
 use super::exchange::Exchange;
 use super::judging::Watch;
-use super::numbers::Others;
 
 /// The most bytes of one event that is looked at.
 pub(super) const EVENT_LIMIT: usize = 1 << 20;
@@ -201,10 +201,12 @@ pub(super) async fn look(watch: &mut Watch, api: Api, copied: Copied, head: &Hea
             for (number, text) in said.texts {
                 watch.exchange.covered(Coverage::scanned(api.text_name(number)));
                 watch.exchange.texts(&text, &text);
-                verdicts.push(watch.settle(&text).await.1);
+                verdicts.push(watch.settle(number, &text).await.1);
             }
-            said.others.tell(&watch.exchange, api, |_| "not-read");
-            watch.conclude(verdicts);
+            let mut others = said.others;
+            let beside = others.judge(watch).await;
+            others.tell(&watch.exchange, api);
+            watch.conclude(verdicts, beside);
         }
         Err(why) => {
             watch.exchange.covered(Coverage::unscanned("answer", why));
@@ -239,24 +241,26 @@ async fn said(watch: &Watch, api: Api, copied: Copied, head: &HeaderMap, stream:
         return streamed(api, &bytes);
     }
     let answer = Answer::read(api, bytes).map_err(|_| "malformed")?;
-    let mut others = Others::default();
-    others.extend(answer.other_surfaces());
-    Ok(Said { texts: answer.texts(), others })
+    Ok(Said { texts: answer.texts(), others: Others::of(answer.beside()) })
 }
 
 fn streamed(api: Api, bytes: &Bytes) -> Result<Said, &'static str> {
-    let limit = if api == Api::Chat { EVENT_LIMIT } else { usize::MAX }; // the copy itself is bounded
+    let limit = if api == Api::Responses { usize::MAX } else { EVENT_LIMIT }; // the copy itself is bounded
     let mut decoder = sse::Decoder::new(limit);
     decoder.push(bytes);
-    let (mut texts, mut others) = (BTreeMap::<u32, String>::new(), Others::default());
+    let (mut texts, mut others) = (BTreeMap::<u32, (String, Joint)>::new(), Others::default());
     let mut add = |event: &sse::Event| {
         let Some(Ok(event)) = event.data.as_ref().map(|data| Event::read(api, data)) else { return };
         for piece in event.pieces() {
-            texts.entry(piece.number).or_default().push_str(piece.text.as_deref().unwrap_or_default());
+            let (text, joint) = texts.entry(piece.number).or_default();
+            text.push_str(&joint.join(&piece.text.unwrap_or_default()));
         }
         // What an event repeats whole is what the client keeps.
-        texts.extend(event.repeats().into_iter().filter_map(|piece| Some((piece.number, piece.text?))));
-        others.extend(event.other_surfaces());
+        let whole = |piece: Piece| Some((piece.number, (piece.text?.alone(), Joint::default())));
+        texts.extend(event.repeats().into_iter().filter_map(whole));
+        for one in event.beside() {
+            others.take(one, 0);
+        }
     };
     while let Some(event) = decoder.next().map_err(|_| "event-too-large")? {
         add(&event);
@@ -264,5 +268,6 @@ fn streamed(api: Api, bytes: &Bytes) -> Result<Said, &'static str> {
     if let Some(event) = decoder.finish() {
         add(&event);
     }
-    Ok(Said { texts: texts.into_iter().collect(), others })
+    let texts = texts.into_iter().map(|(number, (text, mut joint))| (number, text + joint.rest())).collect();
+    Ok(Said { texts, others })
 }

@@ -36,9 +36,9 @@ impl Outgoing {
     }
 
     /// Asks for a repaired answer. `None` where none came, whatever the reason: the guard has a fallback for that.
-    pub(super) async fn repaired(&self, app: &App, room: &Room, draft: &str, ask: &str) -> Option<String> {
+    pub(super) async fn repaired(&self, app: &App, room: &Room, number: u32, draft: &str, ask: &str) -> Option<String> {
         let note = self.note.as_deref().unwrap_or_default();
-        let body = self.inbound.repair(note, app.settings.note_place, draft, ask);
+        let body = self.inbound.repair(number, note, app.settings.note_place, draft, ask)?;
         let mut headers = self.changed();
         // It is another request: under the same key a server may give the draft again.
         headers.remove("idempotency-key");

@@ -7,21 +7,25 @@ use crate::wire::Api;
 /// What is done with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
-    /// `POST …/chat/completions`, `POST …/responses`: guarded.
+    /// `POST …/chat/completions`, `POST …/responses`, `POST …/completions`: guarded.
     Guarded(Api),
     /// Everything else: passed through in both directions and recorded as not covered.
     Pass,
 }
 
 /// The endpoints that are guarded: a path that ends so, in whatever spelling, is never let through unguarded.
-const TABLE: &[(Method, &str, Api)] =
-    &[(Method::POST, "/chat/completions", Api::Chat), (Method::POST, "/responses", Api::Responses)];
+const TABLE: &[(Method, &str, Api)] = &[
+    (Method::POST, "/completions", Api::Completions),
+    (Method::POST, "/chat/completions", Api::Chat),
+    (Method::POST, "/responses", Api::Responses),
+];
 
 /// Finds the route of a request. Spellings that an upstream may take for the same path (doubled or trailing slashes, percent-encoding,
 /// dots, a doubled prefix) are taken for the same path here, too.
 pub(super) fn route(method: &Method, path: &str) -> Route {
     let plain = plain(path);
-    let found = TABLE.iter().find(|(wanted, end, _)| wanted == method && plain.ends_with(end));
+    let ending = TABLE.iter().filter(|(wanted, end, _)| wanted == method && plain.ends_with(end));
+    let found = ending.max_by_key(|(_, end, _)| end.len()); // one end is the end of another
     found.map_or(Route::Pass, |(_, _, api)| Route::Guarded(*api))
 }
 
@@ -121,6 +125,16 @@ mod tests {
         ] {
             assert_eq!(route(&Method::POST, path), Route::Guarded(Api::Chat), "{path}");
         }
+        for path in [
+            "/v1/completions",
+            "/completions/",
+            "/v1/%63ompletions",
+            "/openai/deployments/chat/completions/../../m/completions",
+            "/v1/fim/completions",
+            "/v1/xchat/completions",
+        ] {
+            assert_eq!(route(&Method::POST, path), Route::Guarded(Api::Completions), "{path}");
+        }
         for path in ["/v1/responses", "/v1/responses/", "/openai/v1/responses", "/v1/%72esponses"] {
             assert_eq!(route(&Method::POST, path), Route::Guarded(Api::Responses), "{path}");
         }
@@ -131,7 +145,8 @@ mod tests {
         for path in [
             "/v1/models",
             "/v1/chat/completions/chatcmpl-1",
-            "/v1/completions",
+            "/v1/completions/cmpl-1",
+            "/v1/text-completions",
             "/",
             "/v1/embeddings",
             "/%",

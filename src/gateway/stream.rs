@@ -17,17 +17,18 @@ use tokio::sync::mpsc;
 
 use crate::domain::{Coverage, Ended};
 use crate::wire::moderation::Moderation;
-use crate::wire::{Api, Event, sse};
+use crate::wire::{Api, Event, Surface, sse};
 
 use super::answer::moderation;
 use super::app::App;
+use super::beside::Others;
 use super::body::{self, Body, BoxError};
 use super::error::Error;
 use super::exchange::Exchange;
 use super::held::{End, Held, Repeated, Text, Turn};
 use super::judging::{Seen, Understood, Watch};
 use super::keep_alive::KeptAlive;
-use super::numbers::{Known, Others, Sequence};
+use super::numbers::{Known, Sequence};
 
 /// How long the end of the upstream's body is waited for behind its last event.
 const LINGER: Duration = Duration::from_millis(50);
@@ -202,7 +203,7 @@ impl Guarded {
     /// A response is heard to its end: what closes its texts and items comes there.
     fn wants_no_more(&self) -> bool {
         let settled = |text: &Text| text.stopped || text.due.is_some();
-        self.plan.api == Api::Chat
+        self.plan.api != Api::Responses
             && self.texts.len() >= self.plan.choices as usize
             && self.texts.values().all(settled)
             && self.texts.values().any(|text| text.end == End::Open)
@@ -236,7 +237,7 @@ impl Guarded {
 
     /// The bytes of an event with the texts as they were shown, the number that it has in what goes out, and the verdict where it carries the whole response.
     fn settled(&mut self, bytes: Bytes, held: &Held, verdict: Option<&Moderation>) -> Bytes {
-        if self.plan.api == Api::Chat {
+        if self.plan.api != Api::Responses {
             return bytes;
         }
         let sequence = held.event.as_ref().and_then(|event| event.sequence());
@@ -276,20 +277,20 @@ impl Guarded {
         let numbers: Vec<u32> = self.texts.keys().copied().collect();
         for number in &numbers {
             if let Some(text) = self.texts.get_mut(number) {
-                text.answer.finish();
+                text.finish();
             }
             self.advance_one(*number).await?;
             while let Some(request) = self.texts.get_mut(number).and_then(|text| text.due.take()) {
                 if let (Some(watch), Some(text)) = (self.plan.watch.as_mut(), self.texts.get_mut(number)) {
-                    watch.repair(&mut text.answer, &request).await;
+                    watch.repair(&mut text.answer, *number, &request).await;
                 }
                 self.advance_one(*number).await?;
             }
         }
         self.flush().await?;
         let stopped = self.texts.values().any(|text| text.stopped);
-        let verdict = self.conclude();
-        let cut_short = stopped && self.plan.api == Api::Chat;
+        let verdict = self.conclude().await;
+        let cut_short = stopped && self.plan.api != Api::Responses;
         let end = self.end.take().or_else(|| cut_short.then(|| Held::bare(sse::DONE.clone())));
         let breaks_off = self.broken && end.is_none();
         let unfinished = end.is_none() && self.plan.api == Api::Responses; // its last event says how it ended
@@ -309,17 +310,30 @@ impl Guarded {
         if breaks_off { self.break_off().await } else { Ok(()) }
     }
 
-    /// Records what was said about every text, and puts it into OpenAI's form.
-    fn conclude(&mut self) -> Moderation {
+    /// Judges what stands beside the texts, records what was said about all of it, and puts it into OpenAI's form.
+    async fn conclude(&mut self) -> Moderation {
+        let (texts, holds, api) = (&self.texts, self.holds(), self.plan.api);
+        self.others.take_out(|number, surface, behind| match surface {
+            Surface::Reasoning | Surface::Audio | Surface::Transcript => holds,
+            // Of a choice that was cut short nothing goes out behind the cut.
+            Surface::Refusal | Surface::ToolCalls | Surface::ToolResults => {
+                let cut = |text: &Text| text.stopped && behind > 0 && behind >= text.released;
+                api != Api::Responses && texts.get(&number).is_some_and(cut)
+            }
+        });
         let verdicts = self.texts.values().map(|text| text.answer.verdict()).collect();
         for (number, text) in &self.texts {
-            self.plan.exchange.covered(Coverage::scanned(self.plan.api.text_name(*number)));
+            self.plan.exchange.covered(Coverage::scanned(api.text_name(*number)));
             self.plan.exchange.texts(text.answer.draft(), &text.answer.shown());
         }
-        self.others.tell(&self.plan.exchange, self.plan.api, |surface| {
-            if self.holds() && matches!(surface, "reasoning" | "audio") { "removed-with-the-draft" } else { "not-read" }
-        });
-        let verdict = self.plan.watch.as_ref().map(|watch| watch.conclude(verdicts));
+        let verdict = match self.plan.watch.as_mut() {
+            Some(watch) => {
+                let beside = self.others.judge(watch).await;
+                self.others.tell(&self.plan.exchange, api);
+                Some(watch.conclude(verdicts, beside))
+            }
+            None => None,
+        };
         moderation(&self.plan.understood, verdict.as_ref())
     }
 
@@ -331,7 +345,7 @@ impl Guarded {
 
     /// The stream cannot be checked: the client is told in the stream, and nothing that was held goes out.
     async fn fail(&mut self, error: &Error) -> Result<(), Gone> {
-        self.conclude();
+        self.conclude().await;
         self.plan.exchange.ended(error.ended());
         self.send(error.event(self.plan.api, self.sequence.next())).await
     }

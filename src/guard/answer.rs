@@ -156,6 +156,8 @@ impl Answer {
         if self.releasable() > self.released {
             return self.next();
         }
+        // White space at the end of a held draft was the last that kept it from being mended.
+        let stopped = self.stopped();
         if !self.ended && !stopped {
             return Next::Wait;
         }
@@ -385,7 +387,7 @@ impl Answer {
                 || outcome == Outcome::Corrected && !self.bad.iter().any(|range| range.start == *start)
         });
         let pieces = shown_draft.map(|(_, judgement)| judgement).chain(&self.repair_judgements).cloned().collect();
-        Verdict { outcome, breached: self.breached.clone(), pieces, repairs: self.repairs }
+        Verdict { outcome, breached: self.breached.clone(), pieces, beside: Vec::new(), repairs: self.repairs }
     }
 }
 

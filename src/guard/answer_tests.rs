@@ -105,6 +105,16 @@ fn a_repair_that_repeats_what_was_shown_is_joined_without_it() {
 }
 
 #[test]
+fn white_space_at_its_end_does_not_keep_a_held_draft_from_being_mended() {
+    for end in [" ", "\n", " \n\n"] {
+        for deltas in [vec![CARELESS, end], vec![CARELESS, " A clock it is.", end]] {
+            let run = run(plan(StreamGuard::Hold), &deltas, vec![Some("Tea is kinder.")]);
+            assert_eq!((run.shown.as_str(), run.verdict.outcome), ("Tea is kinder.", Outcome::Repaired));
+        }
+    }
+}
+
+#[test]
 fn a_piece_is_judged_with_the_one_before_it() {
     let mut answer = Answer::new(plan(StreamGuard::Hold));
     answer.push("Bring some tea. It is always welcome. Wrap it in red.");

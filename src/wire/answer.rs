@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::Error;
+use super::chat::Shape;
 use super::inbound::Api;
 use super::json::{self, Path};
 use super::moderation::Moderation;
 use super::splice::{Change, Edits};
+use super::surface::{Beside, Surface};
 use super::{chat, responses};
 
 /// An answer as it came, and what was read in it.
@@ -30,7 +32,7 @@ impl Answer {
     /// [`Error`] where the body is no JSON object, has a key twice in an object that is read, or has no `choices` or no `output`.
     pub fn read(api: Api, body: Bytes) -> Result<Self, Error> {
         Ok(Self(match api {
-            Api::Chat => Form::Chat(chat::Answer::read(body)?),
+            Api::Chat | Api::Completions => Form::Chat(chat::Answer::read(body, api.shape())?),
             Api::Responses => Form::Responses(responses::Answer::read(body)?),
         }))
     }
@@ -54,32 +56,48 @@ impl Answer {
         text.filter(|text| !text.trim().is_empty())
     }
 
-    /// What stands beside the texts and is not read: `refusal`, `tool_calls`, `reasoning`, `audio`, each with a number of its choice or item.
+    /// What stands beside the texts.
     #[must_use]
-    pub fn other_surfaces(&self) -> Vec<(u32, &'static str)> {
+    pub fn beside(&self) -> Vec<Beside> {
         match &self.0 {
-            Form::Chat(answer) => answer.other_surfaces(),
-            Form::Responses(answer) => answer.others(),
+            Form::Chat(answer) => answer.beside(),
+            Form::Responses(answer) => answer.beside(),
         }
     }
 
     /// The answer with other texts, by their numbers. What would tell the old texts goes with them: log probabilities, reasoning, annotations; of a chat completion also
     /// refusal, sound and tool calls, and it gets the `finish_reason`. Everything else, the usage included, stays byte for byte.
+    ///
+    /// What is heard of the choices that are `silenced` goes by itself; a choice of a chat completion gets words in its place where some are given.
     #[must_use]
-    pub fn rewritten(&self, shown: &BTreeMap<u32, String>, finish_reason: &str) -> Bytes {
+    pub fn rewritten(
+        &self,
+        shown: &BTreeMap<u32, String>,
+        silenced: &BTreeMap<u32, Option<String>>,
+        finish_reason: &str,
+    ) -> Bytes {
         match &self.0 {
-            Form::Chat(answer) => answer.rewritten(shown, finish_reason),
+            Form::Chat(answer) => answer.rewritten(shown, silenced, finish_reason),
             Form::Responses(answer) => answer.rewritten(shown),
         }
     }
 }
 
 impl Api {
+    /// How a choice has its text.
+    pub(super) fn shape(self) -> Shape {
+        match self {
+            Self::Chat | Self::Responses => Shape::Message,
+            Self::Completions => Shape::Text,
+        }
+    }
+
     /// A text by its number, as records name it.
     #[must_use]
     pub fn text_name(self, number: u32) -> String {
         match self {
             Self::Chat => format!("answer[{number}]: content"),
+            Self::Completions => format!("answer[{number}]: text"),
             Self::Responses => {
                 let (item, part) = responses::indices(number);
                 format!("answer.output[{item}].content[{part}]: text")
@@ -91,26 +109,28 @@ impl Api {
     #[must_use]
     pub fn within(self, number: u32) -> u32 {
         match self {
-            Self::Chat => 0,
+            Self::Chat | Self::Completions => 0,
             Self::Responses => responses::indices(number).1,
         }
     }
 
     /// Something beside the texts, as records name it.
     #[must_use]
-    pub fn surface_name(self, number: u32, what: &str) -> String {
+    pub fn surface_name(self, number: u32, surface: Surface) -> String {
         match self {
-            Self::Chat => format!("answer[{number}]: {what}"),
-            Self::Responses => format!("answer.output[{}]: {what}", responses::indices(number).0),
+            Self::Chat | Self::Completions => format!("answer[{number}]: {}", surface.word()),
+            Self::Responses => format!("answer.output[{}]: {}", responses::indices(number).0, surface.word()),
         }
     }
 
     /// Whether something beside the texts goes when these are rewritten.
     #[must_use]
-    pub fn goes_with(self, surface: &str, number: u32, rewritten: &BTreeMap<u32, String>) -> bool {
+    pub fn goes_with(self, surface: Surface, number: u32, rewritten: &BTreeMap<u32, String>) -> bool {
         match self {
-            Self::Chat => rewritten.contains_key(&number),
-            Self::Responses => matches!(surface, "reasoning" | "audio") && !rewritten.is_empty(),
+            Self::Chat | Self::Completions => rewritten.contains_key(&number),
+            Self::Responses => {
+                matches!(surface, Surface::Reasoning | Surface::Audio | Surface::Transcript) && !rewritten.is_empty()
+            }
         }
     }
 
@@ -129,7 +149,7 @@ impl Api {
     /// The verdict in the API's form.
     pub(super) fn moderation(self, moderation: &Moderation) -> Vec<u8> {
         match self {
-            Self::Chat => json::written(moderation),
+            Self::Chat | Self::Completions => json::written(moderation),
             Self::Responses => json::written(&moderation.single()),
         }
     }

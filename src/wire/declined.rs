@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use super::chat::{self, Chunk};
 use super::inbound::Api;
 use super::moderation::Moderation;
-use super::{responses, sse};
+use super::{completions, responses, sse};
 
 /// A polite refusal.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,8 @@ pub struct Declined<'a> {
     pub text: &'a str,
     /// The `finish_reason` of a chat completion.
     pub finish: &'a str,
+    /// How many choices were asked for: a completion has as many, since clients know them by their prompts; a chat completion has one.
+    pub choices: u32,
     /// Whether a stream of chunks is to end with its usage.
     pub include_usage: bool,
     /// The verdict, where it is wanted.
@@ -33,6 +35,7 @@ impl Declined<'_> {
         let bytes = match api {
             Api::Chat => chat::declined(self),
             Api::Responses => responses::declined(self),
+            Api::Completions => completions::declined(self),
         };
         match self.verdict {
             Some(verdict) => api.with_moderation(bytes.clone(), verdict).unwrap_or(bytes),
@@ -44,19 +47,19 @@ impl Declined<'_> {
     #[must_use]
     pub fn stream(&self, api: Api) -> Bytes {
         match api {
-            Api::Chat => self.chunks(),
+            Api::Chat => self.chunks(api, &chat::declined_stream(self)),
             Api::Responses => responses::declined_stream(self),
+            Api::Completions => self.chunks(api, &completions::declined_stream(self)),
         }
     }
 
-    fn chunks(&self) -> Bytes {
+    fn chunks(&self, api: Api, events: &[Bytes]) -> Bytes {
         let mut all = BytesMut::new();
-        let events = chat::declined_stream(self);
-        let first = events
-            .first()
-            .and_then(|event| Chunk::read(event.strip_prefix(b"data: ".as_slice())?.trim_ascii_end()).ok());
+        let first = events.first().and_then(|event| {
+            Chunk::read(event.strip_prefix(b"data: ".as_slice())?.trim_ascii_end(), api.shape()).ok()
+        });
         for event in events {
-            all.extend_from_slice(&event);
+            all.extend_from_slice(event);
         }
         if let (Some(envelope), Some(verdict)) = (first, self.verdict) {
             all.extend_from_slice(&sse::event(&envelope.moderation(verdict)));

@@ -6,8 +6,10 @@ use bytes::Bytes;
 
 use super::Error;
 use super::chat::Chunk;
+use super::fragment::Fragment;
 use super::inbound::Api;
 use super::moderation::Moderation;
+use super::surface::Beside;
 use super::{responses, sse};
 
 /// What one `data:` payload says.
@@ -28,7 +30,7 @@ pub struct Piece {
     /// The id of the item that it is a part of, where it has one.
     pub id: Option<String>,
     /// More of it.
-    pub text: Option<String>,
+    pub text: Option<Fragment>,
     /// Whether nothing follows it, by this very event.
     pub ends: bool,
 }
@@ -40,7 +42,7 @@ impl Event {
     /// [`Error`] where it is no JSON object, or has a key twice in an object that is read.
     pub fn read(api: Api, data: &Bytes) -> Result<Self, Error> {
         Ok(Self(match api {
-            Api::Chat => Form::Chat(Chunk::read(data)?),
+            Api::Chat | Api::Completions => Form::Chat(Chunk::read(data, api.shape())?),
             Api::Responses => Form::Responses(Box::new(responses::Event::read(data)?)),
         }))
     }
@@ -71,12 +73,12 @@ impl Event {
         }
     }
 
-    /// What stands beside the texts and is not read, each with a number of its choice or item.
+    /// What stands beside the texts.
     #[must_use]
-    pub fn other_surfaces(&self) -> Vec<(u32, &'static str)> {
+    pub fn beside(&self) -> Vec<Beside> {
         match &self.0 {
-            Form::Chat(chunk) => chunk.other_surfaces(),
-            Form::Responses(event) => event.others(),
+            Form::Chat(chunk) => chunk.beside(),
+            Form::Responses(event) => event.beside(),
         }
     }
 
@@ -107,6 +109,18 @@ impl Event {
         match &self.0 {
             Form::Chat(_) => None,
             Form::Responses(event) => event.sequence(),
+        }
+    }
+
+    /// The event with other texts in the place of the pieces that it brings, by their numbers, all else as it came.
+    #[must_use]
+    pub fn saying(&self, texts: &BTreeMap<u32, String>) -> Bytes {
+        match &self.0 {
+            Form::Chat(chunk) => sse::event(&chunk.saying(texts)),
+            Form::Responses(event) => {
+                let text = texts.values().next().map(String::as_str).unwrap_or_default();
+                framed(&event.saying(text), event.kind())
+            }
         }
     }
 
@@ -167,7 +181,7 @@ impl Event {
         let texts = event
             .announces()
             .into_iter()
-            .map(|piece| self.with_text(piece.number, piece.id.as_deref(), piece.text.as_deref().unwrap_or_default()));
+            .map(|piece| self.with_text(piece.number, piece.id.as_deref(), &piece.text.unwrap_or_default().alone()));
         Some(std::iter::once(framed(&event.edited(&empty, None, None)?, event.kind())).chain(texts).collect())
     }
 

@@ -6,6 +6,7 @@ use crate::domain::{Country, Hint, Turn};
 
 use super::Error;
 use super::chat::Conversation;
+use super::completions::Prompt;
 use super::json::{self, Cursor, Kind, Object, Path};
 use super::responses::Input;
 
@@ -16,6 +17,8 @@ pub enum Api {
     Chat,
     /// Responses: `input` in, `output` out.
     Responses,
+    /// The older completions: `prompt` in, `choices` with a `text` out.
+    Completions,
 }
 
 /// What the request's `moderation` object asks for.
@@ -41,6 +44,7 @@ pub struct Inbound {
 pub(super) enum Form {
     Chat(Conversation),
     Responses(Input),
+    Completions(Prompt),
 }
 
 /// What is read beside the conversation. Both APIs have the same names for it.
@@ -78,6 +82,7 @@ impl Inbound {
         match api {
             Api::Chat => Self::read_chat(body),
             Api::Responses => Self::read_responses(body),
+            Api::Completions => Self::read_completions(body),
         }
     }
 
@@ -111,12 +116,25 @@ impl Inbound {
         Ok(Self { body, top, form: Form::Responses(input), fields })
     }
 
+    fn read_completions(body: Bytes) -> Result<Self, Error> {
+        let (mut fields, mut prompt) = (Fields::default(), Prompt::default());
+        let top = json::open(&body)?.object(&Path::Root, |cursor, name, path| {
+            json::spelt(name, &Prompt::KEYS, path)?;
+            if Prompt::KEYS.contains(&name) {
+                return prompt.read(cursor, name, path);
+            }
+            fields.read(cursor, name, path)
+        })?;
+        Ok(Self { body, top, form: Form::Completions(prompt), fields })
+    }
+
     /// The API that it is a request of.
     #[must_use]
     pub fn api(&self) -> Api {
         match &self.form {
             Form::Chat(_) => Api::Chat,
             Form::Responses(_) => Api::Responses,
+            Form::Completions(_) => Api::Completions,
         }
     }
 
@@ -132,15 +150,18 @@ impl Inbound {
         match &self.form {
             Form::Chat(conversation) => &conversation.turn,
             Form::Responses(input) => &input.turn,
+            Form::Completions(prompt) => &prompt.turn,
         }
     }
 
-    /// What belongs to the conversation, or to its answer, and cannot be seen here, each with why: a history that the model server keeps, an answer that is fetched later.
+    /// What belongs to the conversation, or to its answer, and cannot be seen here, each with why: a history that the model server keeps, an answer that is fetched later;
+    /// or a note that cannot be put in.
     #[must_use]
-    pub fn unseen(&self) -> &[(&'static str, &'static str)] {
+    pub fn unseen(&self) -> &[(String, &'static str)] {
         match &self.form {
             Form::Chat(_) => &[],
             Form::Responses(input) => &input.unseen,
+            Form::Completions(prompt) => &prompt.unseen,
         }
     }
 
@@ -174,9 +195,17 @@ impl Inbound {
         self.fields.include_usage
     }
 
-    /// How many choices are asked for, `n`: at least 1.
+    /// How many choices are asked for: at least 1. Each prompt of a completion has `n` of them, any other request has `n` in all.
     #[must_use]
     pub fn choices(&self) -> u32 {
+        match &self.form {
+            Form::Chat(_) | Form::Responses(_) => self.each(),
+            Form::Completions(prompt) => prompt.count().max(1).saturating_mul(self.each()),
+        }
+    }
+
+    /// `n`: how many choices are asked for each prompt.
+    pub(super) fn each(&self) -> u32 {
         self.fields.choices.unwrap_or(1).max(1)
     }
 

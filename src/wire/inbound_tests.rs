@@ -221,13 +221,17 @@ const RESPONSES: &[u8] = br#"{"instructions":"b","input":[{"role":"user","conten
     {"type":"function_call_output","output":"x"}],"output":[{"type":"message","content":[{"type":"output_text","text":"a","logprobs":[1]}]},{"type":"reasoning","summary":[1]}],
     "type":"response.output_text.done","text":"a","output_index":0,"content_index":0,"sequence_number":3,"obfuscation":"x","item":{"type":"message"}}"#;
 
+const COMPLETIONS: &[u8] = br#"{"prompt":["a\u0041",[1,2],"b"],"suffix":"c","echo":false,"n":2,"stream_options":{},
+    "choices":[{"index":0,"text":"a","logprobs":{"tokens":["a"]},"finish_reason":null},{"index":1,"delta":{"content":"b"}}]}"#;
+
 proptest! {
     #[test]
     fn damaged_bodies_are_read_or_refused_and_what_is_read_stays_json(
         damage in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(br#"{}[]",:\\tu0 n"#.to_vec()), any::<bool>()), 1..4),
-        responses in any::<bool>(),
+        which in any::<prop::sample::Index>(),
     ) {
-        let (api, mut bytes) = if responses { (Api::Responses, RESPONSES.to_vec()) } else { (Api::Chat, CHAT.to_vec()) };
+        let apis = [(Api::Chat, CHAT), (Api::Responses, RESPONSES), (Api::Completions, COMPLETIONS)];
+        let (api, mut bytes) = (which.get(&apis).0, which.get(&apis).1.to_vec());
         for (at, byte, insert) in damage {
             let at = at.index(bytes.len());
             if insert { bytes.insert(at, byte) } else { bytes[at] = byte }
@@ -243,11 +247,11 @@ proptest! {
         if let Ok(inbound) = Inbound::read(api, body.clone()) {
             for place in [NotePlace::BeforeUser, NotePlace::InUser] {
                 prop_assert!(is_json(&inbound.educated("note", place)));
-                prop_assert!(is_json(&inbound.repair("note", place, "draft", "ask")));
+                prop_assert!(inbound.repair(0, "note", place, "draft", "ask").is_none_or(|repair| is_json(&repair)));
             }
         }
         if let Ok(answer) = Answer::read(api, body.clone()) {
-            prop_assert!(is_json(&answer.rewritten(&shown, "stop")));
+            prop_assert!(is_json(&answer.rewritten(&shown, &std::collections::BTreeMap::new(), "stop")));
         }
         if let Ok(event) = Event::read(api, &body) {
             prop_assert!(is_event(&event.with_text(0, None, "new")));

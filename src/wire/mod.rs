@@ -8,10 +8,12 @@
 pub mod adjust;
 mod answer;
 mod chat;
+mod completions;
 mod content;
 mod declined;
 pub mod error;
 mod event;
+mod fragment;
 mod inbound;
 mod json;
 pub mod moderation;
@@ -21,10 +23,13 @@ mod picture;
 mod responses;
 mod splice;
 pub mod sse;
+mod surface;
 
 pub use answer::Answer;
 pub use declined::Declined;
 pub use error::Error;
 pub use event::{Event, Piece};
+pub use fragment::{Fragment, Joint};
 pub use inbound::{Api, Inbound, ModerationMode, asked_model};
 pub use note::NotePlace;
+pub use surface::{Beside, Surface, Words};

@@ -94,20 +94,23 @@ impl Results {
 
 /// The norms that an answer was judged by.
 ///
-/// The judgements are of the answer as it was shown. Where the breach itself is shown no more, what it was told by is gone, and it has no score.
+/// The judgements are of the answer as it was shown, and of what stands beside it. Where a breach itself is shown no more, what it was told by is gone, and it has no
+/// score.
 fn output_categories(verdict: &Verdict) -> Vec<Category> {
-    let mut scores = BTreeMap::<&NormId, Option<f32>>::new();
-    for judged in verdict.pieces.iter().flat_map(|piece| &piece.norms) {
-        let most = scores.entry(&judged.norm).or_default();
-        *most = Some(most.map_or(judged.breaches, |score| score.max(judged.breaches)));
+    let mut scores = BTreeMap::<&NormId, (Option<f32>, bool)>::new();
+    for judgement in verdict.pieces.iter().chain(&verdict.beside) {
+        for judged in &judgement.norms {
+            let (most, shown) = scores.entry(&judged.norm).or_default();
+            *most = Some(most.map_or(judged.breaches, |score| score.max(judged.breaches)));
+            *shown |= judged.breaches >= judgement.threshold;
+        }
     }
-    let shown = !matches!(verdict.outcome, Outcome::Repaired | Outcome::Declined);
     for (norm, _) in &verdict.breached {
-        let score = scores.entry(norm).or_default();
-        *score = score.filter(|_| shown);
+        let (score, shown) = scores.entry(norm).or_default();
+        *score = score.filter(|_| *shown);
     }
     let flagged = |norm: &NormId| verdict.breached.iter().any(|(breached, _)| breached == norm);
-    let category = |(norm, score): (&NormId, Option<f32>)| Category {
+    let category = |(norm, (score, _)): (&NormId, (Option<f32>, bool))| Category {
         norm: norm.clone(),
         flagged: flagged(norm),
         score,

@@ -46,7 +46,8 @@ fn judged(norm: &str, breaches: f32) -> Judgement {
 }
 
 fn verdict(outcome: Outcome, breached: &[&str], pieces: Vec<Judgement>) -> Verdict {
-    Verdict { outcome, breached: breached.iter().map(|norm| (id(norm), 0)).collect(), pieces, repairs: 0 }
+    let breached = breached.iter().map(|norm| (id(norm), 0)).collect();
+    Verdict { outcome, breached, pieces, ..Verdict::unguarded() }
 }
 
 #[test]

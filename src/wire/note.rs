@@ -35,22 +35,26 @@ impl Inbound {
         match &self.form {
             Form::Chat(conversation) => conversation.teach(note, place, &mut edits),
             Form::Responses(input) => input.teach(&self.top, note, place, &mut edits),
+            Form::Completions(prompt) => prompt.teach(note, &mut edits),
         }
         edits.apply(self.body()).into()
     }
 
-    /// The request for a repaired answer: the educated request, the draft as the model's answer, and what is asked of it now.
+    /// The request for a repaired answer in the place of the text of that number: the educated request, the draft as the model's answer, and what is asked of it now.
     ///
     /// One choice, not as a stream, without tools, and stored nowhere. `n`, `stream` and `store` are changed where they are there; their defaults are the same,
-    /// but for `store` of a Responses request, which is set.
+    /// but for `store` of a Responses request, which is set. `None`: what is asked for is not known, since it came in tokens.
     #[must_use]
-    pub fn repair(&self, note: &str, place: NotePlace, draft: &str, ask: &str) -> Bytes {
+    pub fn repair(&self, number: u32, note: &str, place: NotePlace, draft: &str, ask: &str) -> Option<Bytes> {
         let mut edits = Edits::default();
         match &self.form {
             Form::Chat(conversation) => conversation.ask_again(&self.top, (note, place), draft, ask, &mut edits),
             Form::Responses(input) => input.ask_again(&self.top, (note, place), draft, ask, &mut edits),
+            Form::Completions(prompt) => {
+                edits = prompt.ask_again(&self.top, (number, self.each()), note, draft, ask)?
+            }
         }
-        edits.apply(self.body()).into()
+        Some(edits.apply(self.body()).into())
     }
 }
 
@@ -124,7 +128,12 @@ impl List<'_> {
 
 /// The note as it goes on within a JSON string, two lines below what stands there.
 pub(super) fn continued(note: &str) -> Vec<u8> {
-    let quoted = json::written(&format!("\n\n{note}"));
+    within(&format!("\n\n{note}"))
+}
+
+/// A text as it stands within a JSON string.
+pub(super) fn within(text: &str) -> Vec<u8> {
+    let quoted = json::written(&text);
     quoted.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or_default().to_vec()
 }
 

@@ -116,7 +116,7 @@ fn a_repair_asks_with_the_draft_and_for_text_only() {
     let body = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"n":3,"messages":[{"role":"user","content":"q"}],
  "tools":[{"type":"function"}],"tool_choice":"auto","parallel_tool_calls":true,"functions":[],"function_call":"none","response_format":{"type":"json_object"},
  "logprobs":true,"top_logprobs":5,"audio":{"voice":"a"},"modalities":["text","audio"],"prediction":{},"store":true,"metadata":{"country":"CN"},"seed":7.0}"#;
-    let repair = text(&read(body).repair("Be kind.", NotePlace::BeforeUser, "a \"draft\"", "Again."));
+    let repair = text(&read(body).repair(0, "Be kind.", NotePlace::BeforeUser, "a \"draft\"", "Again.").unwrap());
     let expected = r#"{"model":"m","stream":false,"n":1,"messages":[{"role":"system","content":"Be kind."},{"role":"user","content":"q"},{"role":"assistant","content":"a \"draft\""},{"role":"user","content":"Again."}],
  "response_format":{"type":"json_object"},
  "store":false,"seed":7.0}"#;
@@ -127,10 +127,13 @@ fn a_repair_asks_with_the_draft_and_for_text_only() {
 fn a_repair_adds_nothing_that_was_not_there() {
     let bare = read(r#"{"messages":[]}"#);
     let said = r#"{"role":"assistant","content":"d"},{"role":"user","content":"a"}"#;
-    assert_eq!(text(&bare.repair("", NotePlace::BeforeUser, "d", "a")), format!(r#"{{"messages":[{said}]}}"#));
+    assert_eq!(
+        text(&bare.repair(0, "", NotePlace::BeforeUser, "d", "a").unwrap()),
+        format!(r#"{{"messages":[{said}]}}"#)
+    );
     let cached = r#"{"messages":[{"role":"user","content":[{"text":"u","type":"text","prompt_cache_breakpoint":{}}]}],"metadata":{"a":"b"}}"#;
     let expected = cached.replace("}]}],", &format!(r#"}}]}},{{"role":"system","content":"n"}},{said}],"#));
-    assert_eq!(text(&read(cached).repair("n", NotePlace::BeforeUser, "d", "a")), expected);
+    assert_eq!(text(&read(cached).repair(0, "n", NotePlace::BeforeUser, "d", "a").unwrap()), expected);
 }
 
 /// Whether `after` is `before` with bytes put in at one place.
@@ -177,7 +180,7 @@ proptest! {
         let said: String = taught.turn().messages.iter().map(Message::text).collect();
         prop_assert!(said.contains(&note));
 
-        let repair = Inbound::read(Api::Chat, inbound.repair(&note, place, "draft", "ask")).unwrap();
+        let repair = Inbound::read(Api::Chat, inbound.repair(0, &note, place, "draft", "ask").unwrap()).unwrap();
         let last: Vec<String> = repair.turn().messages.iter().rev().take(2).map(Message::text).collect();
         prop_assert_eq!(last, ["ask", "draft"]);
         prop_assert_eq!(repair.turn().messages.len(), taught.turn().messages.len() + 2);

@@ -12,6 +12,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod completions;
 mod coverage;
 mod educate;
 mod ends;
@@ -23,6 +24,7 @@ mod repair;
 mod responses;
 mod servers;
 mod stream;
+mod surfaces;
 mod tenants;
 mod tls;
 mod tunnel;

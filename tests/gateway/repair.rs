@@ -140,7 +140,7 @@ async fn nothing_tells_of_a_draft_that_was_repaired() {
     let said: Vec<&str> =
         record.coverage.iter().map(|one| one.part.as_str()).filter(|part| part.starts_with("answer[0]: ")).collect();
     assert!(
-        ["tool_calls", "audio", "reasoning", "refusal"]
+        ["tool_calls", "transcript", "reasoning", "refusal"]
             .iter()
             .all(|surface| said.contains(&format!("answer[0]: {surface}").as_str())),
         "{said:?}"

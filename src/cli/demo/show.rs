@@ -73,7 +73,7 @@ pub(super) fn text(bytes: &Bytes) -> String {
     while let Ok(Some(event)) = decoder.next() {
         let said = event.data.as_ref().and_then(|data| Event::read(Api::Chat, data).ok());
         for piece in said.iter().flat_map(Event::pieces) {
-            text.push_str(piece.text.as_deref().unwrap_or_default());
+            text.push_str(&piece.text.unwrap_or_default().alone());
         }
     }
     text

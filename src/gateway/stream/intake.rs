@@ -1,12 +1,13 @@
 //! What comes from the model server: read, told text by text, and put behind the events that wait.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::domain::{Coverage, StreamGuard};
-use crate::wire::{Api, Event, Piece, sse};
+use crate::wire::{Api, Event, Joint, Piece, sse};
 
 use super::super::error::Error;
 use super::super::held::{Carried, End, Held, Repeated, Text};
@@ -18,7 +19,7 @@ impl Guarded {
     /// The most bytes of one event. The last ones of a response carry all of it, pictures that were made included.
     pub(super) fn event_limit(&self) -> usize {
         match self.plan.api {
-            Api::Chat => EVENT_LIMIT,
+            Api::Chat | Api::Completions => EVENT_LIMIT,
             Api::Responses => EVENT_LIMIT.max(self.plan.app.settings.limits.answer),
         }
     }
@@ -70,45 +71,69 @@ impl Guarded {
             return self.take_all(&apart.concat().into());
         }
         self.failed |= event.error();
-        self.others.extend(event.other_surfaces());
+        self.take_beside(&event);
         let (raw, event) = if self.holds() { event.without_leaks()?.unwrap_or((raw, event)) } else { (raw, event) };
         let event = Arc::new(event);
         let pieces = event.pieces();
         if !pieces.is_empty() {
             self.envelope = Some(Arc::clone(&event));
         }
-        let (mut carried, mut repeats, mut partial) = (Vec::new(), Vec::new(), false);
+        let mut held = Held { event: Some(Arc::clone(&event)), ..Held::bare(raw) };
         if self.plan.watch.is_some() {
-            for piece in pieces {
-                let number = self.known.number(self.plan.api, piece.number, piece.id.as_deref(), &self.texts);
-                let said = piece.text.as_deref().unwrap_or_default();
-                if self.texts.get(&number).is_some_and(|text| text.end != End::Open) && !said.is_empty() {
-                    self.late(number)?;
-                    partial |= self.holds();
-                    continue;
-                }
-                let text = self.text(number)?;
-                let from = text.answer.draft().len();
-                text.answer.push(said);
-                text.envelope = Some((Arc::clone(&event), piece.number, piece.id));
-                let (to, ends) = (text.answer.draft().len(), piece.ends);
-                if ends {
-                    text.answer.finish();
-                    text.end = End::Reached;
-                }
-                carried.push(Carried { text: number, number: piece.number, from, to, ends });
-            }
+            self.take_pieces(&event, pieces, &mut held)?;
             for piece in event.repeats() {
-                repeats.push(self.repeated(&event, piece)?);
+                held.repeats.push(self.repeated(&event, piece)?);
             }
         }
-        let last = event.last();
-        let echoes = event.echoes() && self.holds();
-        let held = Held { event: Some(event), carried, repeats, partial, ..Held::bare(raw) };
-        match (last, echoes) {
+        match (event.last(), event.echoes() && self.holds()) {
             (true, _) => self.end = Some(held),
             (false, true) => {}
             (false, false) => self.hold(held)?,
+        }
+        Ok(())
+    }
+
+    /// Takes in what an event says beside the texts.
+    fn take_beside(&mut self, event: &Event) {
+        for one in event.beside() {
+            let behind = self.texts.get(&one.number).map_or(0, |text| text.answer.draft().len());
+            self.others.take(one, behind);
+        }
+    }
+
+    /// Takes in what an event adds to texts.
+    fn take_pieces(&mut self, event: &Arc<Event>, pieces: Vec<Piece>, held: &mut Held) -> Result<(), Error> {
+        let mut mended = BTreeMap::new();
+        for piece in pieces {
+            let number = self.known.number(self.plan.api, piece.number, piece.id.as_deref(), &self.texts);
+            let fragment = piece.text.unwrap_or_default();
+            if self.texts.get(&number).is_some_and(|text| text.end != End::Open) && !fragment.is_empty() {
+                self.late(number)?;
+                held.partial |= self.holds();
+                continue;
+            }
+            let text = self.text(number)?;
+            let from = text.answer.draft().len();
+            let said = text.joint.join(&fragment);
+            text.answer.push(&said);
+            text.envelope = Some((Arc::clone(event), piece.number, piece.id));
+            if piece.ends {
+                text.finish();
+            }
+            held.carried.push(Carried {
+                text: number,
+                number: piece.number,
+                from,
+                to: text.answer.draft().len(),
+                ends: piece.ends,
+            });
+            if fragment.parted() {
+                mended.insert(piece.number, said);
+            }
+        }
+        // Half a character must not go out before it is known whether the other half may.
+        if self.holds() && !mended.is_empty() {
+            held.bytes = event.saying(&mended);
         }
         Ok(())
     }
@@ -125,11 +150,14 @@ impl Guarded {
 
     /// A text that an event repeats whole: it is at its end.
     fn repeated(&mut self, event: &Event, piece: Piece) -> Result<Repeated, Error> {
-        let whole = piece.text.unwrap_or_default();
+        let whole = piece.text.unwrap_or_default().alone();
         let number = self.known.meant(self.plan.api, piece.number, piece.id.as_deref(), &whole, &self.texts);
         // A server that says a text only at its end, or the end of it only there: that rest is shown like the rest of it, where its item is still open.
         let open = self.text(number)?.end == End::Open;
         let rest = whole.strip_prefix(self.text(number)?.answer.draft()).unwrap_or_default().to_owned();
+        if open && !rest.is_empty() {
+            self.text(number)?.joint = Joint::default(); // the rest has the whole of a character that was cut in two
+        }
         if open && !rest.is_empty() {
             if self.holds() && !event.last() {
                 self.take_all(&event.with_text(piece.number, piece.id.as_deref(), &rest))?;
@@ -137,11 +165,7 @@ impl Guarded {
                 self.text(number)?.answer.push(&rest);
             }
         }
-        let text = self.text(number)?;
-        text.answer.finish();
-        if text.end == End::Open {
-            text.end = End::Reached;
-        }
+        self.text(number)?.finish();
         Ok(Repeated { text: number, number: piece.number, whole })
     }
 
@@ -164,6 +188,7 @@ impl Guarded {
                 let watch = self.plan.watch.as_ref().ok_or(Error::AnswerUnread)?;
                 Ok(place.insert(Text {
                     answer: watch.answer(),
+                    joint: Joint::default(),
                     released: 0,
                     stopped: false,
                     over: false,

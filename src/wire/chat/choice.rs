@@ -1,52 +1,36 @@
 //! One choice of an answer, whole or in a stream.
 
 use crate::wire::Error;
+use crate::wire::fragment::Fragment;
 use crate::wire::json::{Array, Cursor, Kind, Object, Path, says_something};
+use crate::wire::surface::{Beside, Surface};
+
+use super::beside;
+
+/// How an API puts the text of a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::wire) enum Shape {
+    /// As the `content` of a `message` or a `delta`: chat completions.
+    Message,
+    /// As a `text` of the choice itself: the older completions.
+    Text,
+}
 
 /// One choice of an answer.
 #[derive(Debug, Clone)]
 pub(super) struct Choice {
     pub(super) index: u32,
     pub(super) object: Object,
+    /// Where its text stands, or would stand, if anything in it tells: some servers answer in the other API's shape.
+    pub(super) shape: Option<Shape>,
     /// Its `message`, or its `delta`.
     pub(super) said: Option<Object>,
-    pub(super) content: Option<String>,
+    pub(super) content: Option<Fragment>,
     pub(super) finish: Option<String>,
-    /// What it has beside the text, each once.
-    pub(super) surfaces: Vec<Surface>,
-}
-
-/// What a choice can have beside its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Surface {
-    Refusal,
-    ToolCalls,
-    Reasoning,
-    Audio,
-    Annotations,
-    Logprobs,
-}
-
-/// Keys of a message under which model servers tell what the model thought before it answered. vLLM, `DeepSeek`, `OpenRouter` and `LiteLLM` differ.
-pub(super) const REASONING: [&str; 6] =
-    ["reasoning", "reasoning_content", "reasoning_details", "thinking", "thinking_blocks", "provider_specific_fields"];
-
-impl Surface {
-    fn of_said(key: &str) -> Option<Self> {
-        match key {
-            "refusal" => Some(Self::Refusal),
-            "tool_calls" | "function_call" => Some(Self::ToolCalls),
-            "audio" => Some(Self::Audio),
-            "annotations" => Some(Self::Annotations),
-            key if REASONING.contains(&key) => Some(Self::Reasoning),
-            _ => None,
-        }
-    }
-
-    fn of_choice(key: &str) -> Option<Self> {
-        // vLLM: the answer's tokens by their numbers.
-        matches!(key, "logprobs" | "token_ids").then_some(Self::Logprobs)
-    }
+    /// What it has beside the text.
+    pub(super) beside: Vec<Beside>,
+    /// Whether it has log probabilities, or the answer's tokens by their numbers.
+    pub(super) logprobs: bool,
 }
 
 /// Reads the array of choices at the cursor; null is none.
@@ -64,7 +48,8 @@ pub(super) fn choices(cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<Vec<Ch
 
 impl Choice {
     fn read(cursor: &mut Cursor<'_>, path: &Path<'_>, position: u32) -> Result<Self, Error> {
-        let (mut index, mut finish, mut said, mut surfaces) = (position, None, Said::default(), Vec::new());
+        let (mut index, mut finish, mut said, mut logprobs) = (position, None, Said::default(), false);
+        let mut text = None;
         let object = cursor.object(path, |cursor, name, path| {
             match name {
                 "index" if cursor.kind() != Kind::Null => {
@@ -73,71 +58,67 @@ impl Choice {
                 // Some servers write an empty one into every chunk.
                 "finish_reason" => finish = cursor.text().filter(|reason| !reason.is_empty()).map(Into::into),
                 "message" | "delta" if cursor.kind() != Kind::Null => said.read(cursor, path)?,
-                key => note(Surface::of_choice(key), cursor, path, &mut surfaces)?,
+                "text" => text = Fragment::read(cursor),
+                // vLLM has `token_ids`.
+                "logprobs" | "token_ids" => logprobs |= says_something(cursor.skip(path)?),
+                _ => {}
             }
             Ok(())
         })?;
-        let Said { object: message, content, surfaces: more } = said;
-        surfaces.extend(more);
-        Ok(Self { index, object, said: message, content, finish, surfaces })
+        let Said { object: message, content, mut beside } = said;
+        for one in &mut beside {
+            one.number = index;
+        }
+        let shape = match (&message, &text) {
+            (Some(_), _) => Some(Shape::Message),
+            (None, Some(_)) => Some(Shape::Text),
+            (None, None) => None,
+        };
+        Ok(Self { index, object, shape, said: message, content: content.or(text), finish, beside, logprobs })
     }
 
-    pub(super) fn has(&self, surface: Surface) -> bool {
-        self.surfaces.contains(&surface)
+    /// Whether it has what the model thought.
+    pub(super) fn thinks(&self) -> bool {
+        self.beside.iter().any(|one| one.surface == Surface::Reasoning)
     }
 }
 
 #[derive(Default)]
 struct Said {
     object: Option<Object>,
-    content: Option<String>,
-    surfaces: Vec<Surface>,
+    content: Option<Fragment>,
+    beside: Vec<Beside>,
 }
 
 impl Said {
     fn read(&mut self, cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<(), Error> {
         let object = cursor.object(path, |cursor, name, path| {
             if name == "content" {
-                self.content = content(cursor, path, &mut self.surfaces)?;
+                self.content = content(cursor, path, &mut self.beside)?;
                 return Ok(());
             }
-            note(Surface::of_said(name), cursor, path, &mut self.surfaces)
+            beside::read(name, cursor, path, &mut self.beside)
         })?;
         self.object = Some(object);
         Ok(())
     }
 }
 
-fn note(
-    surface: Option<Surface>,
-    cursor: &mut Cursor<'_>,
-    path: &Path<'_>,
-    all: &mut Vec<Surface>,
-) -> Result<(), Error> {
-    if let Some(surface) = surface
-        && says_something(cursor.skip(path)?)
-        && !all.contains(&surface)
-    {
-        all.push(surface);
-    }
-    Ok(())
-}
-
 /// A text, or the texts of an array of parts, as Mistral answers.
-fn content(cursor: &mut Cursor<'_>, path: &Path<'_>, surfaces: &mut Vec<Surface>) -> Result<Option<String>, Error> {
+fn content(cursor: &mut Cursor<'_>, path: &Path<'_>, beside: &mut Vec<Beside>) -> Result<Option<Fragment>, Error> {
     match cursor.kind() {
         Kind::Null => Ok(None),
-        Kind::Text => Ok(cursor.text().map(Into::into)),
+        Kind::Text => Ok(Fragment::read(cursor)),
         Kind::Array => {
             let mut text = String::new();
-            let _: Array = cursor.array(path, |cursor, path| part(cursor, path, &mut text, surfaces))?;
-            Ok(Some(text))
+            let _: Array = cursor.array(path, |cursor, path| part(cursor, path, &mut text, beside))?;
+            Ok(Some(text.into()))
         }
         Kind::Object | Kind::Number | Kind::Bool => Err(path.is_not("a string, an array of parts, or null")),
     }
 }
 
-fn part(cursor: &mut Cursor<'_>, path: &Path<'_>, text: &mut String, surfaces: &mut Vec<Surface>) -> Result<(), Error> {
+fn part(cursor: &mut Cursor<'_>, path: &Path<'_>, text: &mut String, all: &mut Vec<Beside>) -> Result<(), Error> {
     if cursor.kind() != Kind::Object {
         text.push_str(&cursor.text().unwrap_or_default());
         return Ok(());
@@ -147,7 +128,7 @@ fn part(cursor: &mut Cursor<'_>, path: &Path<'_>, text: &mut String, surfaces: &
             text.push_str(&cursor.text().unwrap_or_default());
             return Ok(());
         }
-        note(Surface::of_said(name), cursor, path, surfaces)
+        beside::read(name, cursor, path, all)
     })?;
     Ok(())
 }

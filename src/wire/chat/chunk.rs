@@ -1,20 +1,25 @@
 //! One chunk of an answer that streams.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::Serialize;
 
 use crate::wire::Error;
+use crate::wire::fragment::Fragment;
 use crate::wire::json::{self, Object, Path, says_something};
 use crate::wire::moderation::Moderation;
 use crate::wire::splice::{Change, Edits};
+use crate::wire::surface::Beside;
 
-use super::answer::name;
-use super::choice::{Choice, REASONING, Surface, choices};
+use super::beside::REASONING;
+use super::choice::{Choice, Shape, choices};
 
 /// One `data:` payload of a stream, and what was read in it.
 #[derive(Debug, Clone)]
 pub(in crate::wire) struct Chunk {
     data: Bytes,
+    shape: Shape,
     top: Object,
     choices: Vec<Choice>,
     deltas: Vec<Delta>,
@@ -27,11 +32,7 @@ pub(in crate::wire) struct Delta {
     /// The choice's `index`.
     pub(in crate::wire) index: u32,
     /// More of its text.
-    pub(in crate::wire) content: Option<String>,
-    /// Whether it has what could tell a text that is held back: reasoning, log probabilities, refusal, sound, annotations.
-    pub(in crate::wire) leaks: bool,
-    /// Whether it has a part of a tool call.
-    pub(in crate::wire) tool_call: bool,
+    pub(in crate::wire) content: Option<Fragment>,
     /// The `finish_reason`: the choice is over.
     pub(in crate::wire) finish: Option<String>,
 }
@@ -39,7 +40,10 @@ pub(in crate::wire) struct Delta {
 #[derive(Serialize)]
 struct Made<'a> {
     index: u32,
-    delta: MadeDelta<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delta: Option<MadeDelta<'a>>,
     logprobs: Option<()>,
     finish_reason: Option<&'a str>,
 }
@@ -55,7 +59,7 @@ impl Chunk {
     ///
     /// # Errors
     /// [`Error`] where it is no JSON object, or has a key twice in an object that is read.
-    pub(in crate::wire) fn read(data: &[u8]) -> Result<Self, Error> {
+    pub(in crate::wire) fn read(data: &[u8], shape: Shape) -> Result<Self, Error> {
         let (mut found, mut error) = (Vec::new(), false);
         let top = json::open(data)?.object(&Path::Root, |cursor, name, path| {
             match name {
@@ -67,7 +71,8 @@ impl Chunk {
             Ok(())
         })?;
         let deltas = found.iter().map(Delta::of).collect();
-        Ok(Self { data: Bytes::copy_from_slice(data), top, choices: found, deltas, error })
+        let shape = found.iter().find_map(|choice| choice.shape).unwrap_or(shape);
+        Ok(Self { data: Bytes::copy_from_slice(data), shape, top, choices: found, deltas, error })
     }
 
     /// What it says, choice by choice.
@@ -75,18 +80,27 @@ impl Chunk {
         &self.deltas
     }
 
-    /// What it has beside texts and is not read, with the choice's `index`.
-    pub(in crate::wire) fn other_surfaces(&self) -> Vec<(u32, &'static str)> {
-        let named = |choice: &Choice| {
-            let index = choice.index;
-            choice.surfaces.clone().into_iter().filter_map(move |surface| Some((index, name(surface)?)))
-        };
-        self.choices.iter().flat_map(named).collect()
+    /// What it has beside texts.
+    pub(in crate::wire) fn beside(&self) -> Vec<Beside> {
+        self.choices.iter().flat_map(|choice| choice.beside.clone()).collect()
     }
 
     /// Whether it reports an error in the midst of the stream.
     pub(in crate::wire) fn error(&self) -> bool {
         self.error
+    }
+
+    /// The chunk with other texts for its choices, all else as it came.
+    pub(in crate::wire) fn saying(&self, texts: &BTreeMap<u32, String>) -> Vec<u8> {
+        let mut edits = Edits::default();
+        for choice in &self.choices {
+            let Some(text) = texts.get(&choice.index).map(json::written) else { continue };
+            match &choice.said {
+                Some(delta) => edits.members(delta, vec![("content", Change::Replace(text))]),
+                None => edits.members(&choice.object, vec![("text", Change::Replace(text))]),
+            }
+        }
+        edits.apply(&self.data)
     }
 
     /// A chunk with this one's envelope and a text for one choice.
@@ -112,7 +126,7 @@ impl Chunk {
     pub(in crate::wire) fn without_leaks(&self) -> Option<Vec<u8>> {
         let mut edits = Edits::default();
         for choice in &self.choices {
-            if choice.has(Surface::Logprobs) {
+            if choice.logprobs {
                 let logprobs = ("logprobs", Change::Replace(b"null".to_vec()));
                 edits.members(&choice.object, vec![logprobs, ("token_ids", Change::Remove)]);
             }
@@ -131,14 +145,18 @@ impl Chunk {
         let mut changes: Vec<_> =
             REASONING.into_iter().chain(["audio"]).filter(says).map(|key| (key, Change::Remove)).collect();
         // Parts, with reasoning among them: the texts alone.
-        if choice.has(Surface::Reasoning) && value("content").is_some_and(|content| content.starts_with('[')) {
-            changes.push(("content", Change::Replace(json::written(&choice.content))));
+        if choice.thinks() && value("content").is_some_and(|content| content.starts_with('[')) {
+            changes.push(("content", Change::Replace(json::written(&choice.content.as_ref().map(Fragment::alone)))));
         }
         changes
     }
 
     fn made(&self, index: u32, content: Option<&str>, finish_reason: Option<&str>) -> Vec<u8> {
-        let made = Made { index, delta: MadeDelta { content }, logprobs: None, finish_reason };
+        let (text, delta) = match self.shape {
+            Shape::Message => (None, Some(MadeDelta { content })),
+            Shape::Text => (Some(content.unwrap_or_default()), None),
+        };
+        let made = Made { index, text, delta, logprobs: None, finish_reason };
         let mut changes = envelope(json::written(&[made]));
         changes.push(("moderation", Change::Remove));
         self.edited(changes)
@@ -158,14 +176,7 @@ fn envelope(choices: Vec<u8>) -> Vec<(&'static str, Change)> {
 
 impl Delta {
     fn of(choice: &Choice) -> Self {
-        let leaking = [Surface::Reasoning, Surface::Logprobs, Surface::Refusal, Surface::Audio, Surface::Annotations];
-        Self {
-            index: choice.index,
-            content: choice.content.clone(),
-            leaks: leaking.into_iter().any(|surface| choice.has(surface)),
-            tool_call: choice.has(Surface::ToolCalls),
-            finish: choice.finish.clone(),
-        }
+        Self { index: choice.index, content: choice.content.clone(), finish: choice.finish.clone() }
     }
 }
 

@@ -1,11 +1,12 @@
 use super::*;
 use crate::domain::{Action, Decision, Findings};
 use crate::wire::sse::{self, tests::recorded};
+use crate::wire::surface::{Surface, Words};
 
 const FULL: &str = r#"{"id":"c-1","object":"chat.completion.chunk", "created":1727346172.0,"model":"m","system_fingerprint":null,"service_tier":"default","vendor":{"a":1e2},"choices":[{"index":1,"delta":{"role":"assistant","content":"se\u0063ret","reasoning":"S"},"logprobs":{"content":[]},"finish_reason":null}],"usage":null,"obfuscation":"xyz"}"#;
 
 fn read(data: &str) -> Chunk {
-    Chunk::read(data.as_bytes()).unwrap()
+    Chunk::read(data.as_bytes(), Shape::Message).unwrap()
 }
 
 fn text(bytes: Vec<u8>) -> String {
@@ -20,25 +21,57 @@ fn delta(choice: &str) -> Delta {
 
 #[test]
 fn deltas_are_told_by_choice() {
-    let expected = Delta { index: 1, content: Some("secret".into()), leaks: true, tool_call: false, finish: None };
+    let expected = Delta { index: 1, content: Some("secret".into()), finish: None };
     assert_eq!(read(FULL).deltas(), [expected]);
     let last = delta(r#"{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}"#);
-    assert_eq!(last, Delta { index: 0, content: None, leaks: false, tool_call: false, finish: Some("stop".into()) });
-    assert!(delta(r#"{"delta":{"tool_calls":[{"index":0}]}}"#).tool_call);
+    assert_eq!(last, Delta { index: 0, content: None, finish: Some("stop".into()) });
     // As Azure sends them.
     assert_eq!(delta(r#"{"index":0}"#).content, None);
     assert_eq!(delta(r#"{"index":0,"delta":null}"#).content, None);
 }
 
+/// What a chunk says beside its texts: choice, part, and words.
+fn beside(choices: &str) -> Vec<(u32, u32, Surface, Words)> {
+    let all = read(&format!(r#"{{"choices":[{choices}]}}"#)).beside();
+    all.into_iter().map(|one| (one.number, one.part, one.surface, one.words)).collect()
+}
+
 #[test]
-fn what_could_tell_a_withheld_text_is_told() {
-    for leak in
-        [r#""refusal":"a""#, r#""reasoning_content":"a""#, r#""audio":{"transcript":"a"}"#, r#""annotations":[{}]"#]
-    {
-        assert!(delta(&format!(r#"{{"delta":{{{leak}}}}}"#)).leaks, "{leak}");
+fn what_stands_beside_a_text_is_told_by_choice_and_call() {
+    let more = |text: &str| Words::More(text.into());
+    for (said, part, surface, words) in [
+        (r#""refusal":"no""#, 0, Surface::Refusal, more("no")),
+        (
+            r#""tool_calls":[{"index":2,"function":{"name":"f","arguments":"{\"a"}}]"#,
+            2,
+            Surface::ToolCalls,
+            more("{\"a"),
+        ),
+        (r#""tool_calls":[{"custom":{"input":"ls"}}]"#, 0, Surface::ToolCalls, more("ls")),
+        (r#""tool_calls":[{"function":{"arguments":{"a":1}}}]"#, 0, Surface::ToolCalls, more(r#"{"a":1}"#)),
+        (r#""tool_calls":[{"index":1}]"#, 1, Surface::ToolCalls, Words::Unread),
+        (r#""tool_calls":"odd""#, 0, Surface::ToolCalls, Words::Unread),
+        (r#""function_call":{"arguments":"{}"}"#, u32::MAX, Surface::ToolCalls, more("{}")),
+        (r#""audio":{"id":"a","transcript":"hm"}"#, 0, Surface::Transcript, more("hm")),
+        (r#""audio":{"data":"AAAA"}"#, 0, Surface::Audio, Words::Unread),
+        (r#""reasoning_content":"hm""#, 0, Surface::Reasoning, Words::Unread),
+        (r#""reasoning_details":[{"summary":"hm"}]"#, 0, Surface::Reasoning, Words::Unread),
+    ] {
+        let choices = format!(r#"{{"delta":{{}}}},{{"delta":{{{said}}},"index":7}}"#);
+        assert_eq!(beside(&choices), [(7, part, surface, words)], "{said}");
     }
-    assert!(delta(r#"{"delta":{},"logprobs":{"content":[{"token":"a"}]}}"#).leaks);
-    assert!(!delta(r#"{"delta":{"refusal":"","reasoning":null,"annotations":[]},"logprobs":null}"#).leaks);
+    let nothing =
+        r#""refusal":"","reasoning":null,"annotations":[],"tool_calls":null,"function_call":null,"audio":null"#;
+    assert_eq!(beside(&format!(r#"{{"delta":{{{nothing}}},"logprobs":null}}"#)), []);
+}
+
+#[test]
+fn half_a_character_is_kept_and_another_text_can_take_its_place() {
+    let data = r#"{"choices":[{"index":0, "delta":{"content":"a \ud83d" , "x":1.0}}],"y":2e1}"#;
+    let chunk = read(data);
+    assert!(chunk.deltas()[0].content.as_ref().unwrap().parted());
+    let without = chunk.saying(&BTreeMap::from([(0, "a ".to_owned())]));
+    assert_eq!(text(without), data.replace(r"\ud83d", ""));
 }
 
 #[test]
@@ -79,13 +112,31 @@ fn leaks_go_and_the_rest_stays() {
         .replace(r#","obfuscation":"xyz""#, "");
     assert_eq!(clean, expected);
     assert_eq!(read(&clean).without_leaks(), None);
-    assert!(!read(&clean).deltas()[0].leaks);
     let thinking = read(
         r#"{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"text":"S"}]},{"type":"text","text":"a"}]}}]}"#,
     );
     assert_eq!(text(thinking.without_leaks().unwrap()), r#"{"choices":[{"delta":{"content":"a"}}]}"#);
     let audio = read(r#"{"choices":[{"delta":{"audio":{"transcript":"S"}}}]}"#);
     assert_eq!(text(audio.without_leaks().unwrap()), r#"{"choices":[{"delta":{}}]}"#);
+}
+
+#[test]
+fn a_chunk_of_the_older_completions_keeps_its_shape() {
+    let data = r#"{"id":"c","object":"text_completion","choices":[{"text":"a \ud83d","index":2,"logprobs":{"tokens":["a"]},"finish_reason":null}]}"#;
+    let chunk = Chunk::read(data.as_bytes(), Shape::Message).unwrap();
+    assert_eq!((chunk.deltas()[0].index, chunk.deltas()[0].content.as_ref().unwrap().parted()), (2, true));
+    let made = |text: &str, finish: &str| {
+        format!(
+            r#"{{"id":"c","object":"text_completion","choices":[{{"index":2,"text":"{text}","logprobs":null,"finish_reason":{finish}}}]}}"#
+        )
+    };
+    assert_eq!(text(chunk.with_text(2, "b")), made("b", "null"));
+    assert_eq!(text(chunk.finishing(2, "stop")), made("", r#""stop""#));
+    assert_eq!(text(chunk.saying(&BTreeMap::from([(2, "b".to_owned())]))), data.replace(r"a \ud83d", "b"));
+    assert_eq!(text(chunk.without_leaks().unwrap()), data.replace(r#"{"tokens":["a"]}"#, "null"));
+    // By its API where nothing in it tells: the usage comes without choices.
+    let usage = Chunk::read(br#"{"choices":[]}"#, Shape::Text).unwrap();
+    assert!(text(usage.with_text(0, "b")).contains(r#""text":"b""#));
 }
 
 #[test]
@@ -98,7 +149,7 @@ fn what_is_no_chunk_is_refused() {
         (r#"{"choices":[{"delta":{"content":"a","content":"b"}}]}"#, "duplicate_key"),
         (r#"{"choices":[],"choices":[]}"#, "duplicate_key"),
     ] {
-        assert_eq!(Chunk::read(data.as_bytes()).unwrap_err().code(), code, "{data}");
+        assert_eq!(Chunk::read(data.as_bytes(), Shape::Message).unwrap_err().code(), code, "{data}");
     }
 }
 
@@ -113,13 +164,15 @@ fn recorded_streams_are_read_and_made_anew() {
                 continue;
             }
             let data = event.data.unwrap();
-            let chunk = Chunk::read(&data).unwrap();
+            let chunk = Chunk::read(&data, Shape::Message).unwrap();
             let value: serde_json::Value = serde_json::from_slice(&data).unwrap();
+            let calls =
+                |beside: &Beside| matches!((beside.surface, &beside.words), (Surface::ToolCalls, Words::More(_)));
+            assert_eq!(chunk.beside().iter().any(calls), String::from_utf8_lossy(&data).contains("\"arguments\""));
             for (delta, choice) in chunk.deltas().iter().zip(value["choices"].as_array().unwrap()) {
-                assert_eq!(delta.content.as_deref(), choice["delta"]["content"].as_str());
+                assert_eq!(delta.content.as_ref().map(Fragment::alone).as_deref(), choice["delta"]["content"].as_str());
                 assert_eq!(delta.finish.as_deref(), choice["finish_reason"].as_str());
                 assert_eq!(u64::from(delta.index), choice["index"].as_u64().unwrap());
-                assert_eq!(delta.tool_call, choice["delta"]["tool_calls"].is_array());
                 let made: serde_json::Value = serde_json::from_slice(&chunk.with_text(delta.index, "x")).unwrap();
                 assert_eq!(
                     (&made["id"], &made["created"], &made["choices"][0]["delta"]["content"]),
@@ -129,7 +182,7 @@ fn recorded_streams_are_read_and_made_anew() {
                 finished += usize::from(delta.finish.is_some());
             }
             if let Some(clean) = chunk.without_leaks() {
-                assert!(Chunk::read(&clean).unwrap().without_leaks().is_none(), "{}", path.display());
+                assert!(Chunk::read(&clean, Shape::Message).unwrap().without_leaks().is_none(), "{}", path.display());
             }
         }
         assert!(finished >= 1 && said > finished, "{}", path.display());

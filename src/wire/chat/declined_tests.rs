@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::wire::chat::{Answer, Chunk};
+use crate::wire::chat::{Answer, Chunk, Shape};
 
 fn answer(text: &str, include_usage: bool) -> Declined<'_> {
-    Declined { id: "1", created: 7, model: "m", text, finish: "stop", include_usage, verdict: None }
+    Declined { id: "1", created: 7, model: "m", text, finish: "stop", choices: 1, include_usage, verdict: None }
 }
 
 #[test]
@@ -15,7 +15,7 @@ fn a_declined_answer_is_a_whole_completion() {
         r#""refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}"#
     );
     assert_eq!(body, expected);
-    assert_eq!(Answer::read(body).unwrap().texts(), [(0, "再见 \"x\"".to_owned())]);
+    assert_eq!(Answer::read(body, Shape::Message).unwrap().texts(), [(0, "再见 \"x\"".to_owned())]);
 }
 
 fn payloads(events: &[Bytes]) -> Vec<Value> {
@@ -55,6 +55,6 @@ fn a_declined_stream_is_role_text_end_and_usage() {
 fn the_events_read_as_chunks() {
     for event in declined_stream(&answer("No.", true)) {
         let data = event.strip_prefix(b"data: ".as_slice()).unwrap().trim_ascii_end();
-        Chunk::read(data).unwrap();
+        Chunk::read(data, Shape::Message).unwrap();
     }
 }

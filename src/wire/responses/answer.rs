@@ -7,8 +7,9 @@ use bytes::Bytes;
 use crate::wire::Error;
 use crate::wire::json::{self, Path};
 use crate::wire::splice::Edits;
+use crate::wire::surface::Beside;
 
-use super::output::{Output, key};
+use super::output::Output;
 
 /// A response as it came, and what was read in it.
 #[derive(Debug, Clone)]
@@ -43,16 +44,20 @@ impl Answer {
         texts.join("\n\n")
     }
 
-    /// What is not read, with the number of the first part of its item.
-    pub(in crate::wire) fn others(&self) -> Vec<(u32, &'static str)> {
-        self.output.others.iter().map(|(item, what)| (key(*item, 0), *what)).collect()
+    /// What stands beside the texts.
+    pub(in crate::wire) fn beside(&self) -> Vec<Beside> {
+        self.output.beside.clone()
     }
 
-    /// The response with other texts.
+    /// The response with other texts, or without what is heard alone.
     pub(in crate::wire) fn rewritten(&self, shown: &BTreeMap<u32, String>) -> Bytes {
         let mut edits = Edits::default();
-        self.output.rewrite(shown, &mut edits);
-        self.output.without_echoes(&mut edits);
+        if shown.is_empty() {
+            self.output.without_sounds(&mut edits);
+        } else {
+            self.output.rewrite(shown, &mut edits);
+            self.output.without_echoes(&mut edits);
+        }
         edits.apply(&self.body).into()
     }
 }

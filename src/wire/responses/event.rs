@@ -7,10 +7,12 @@ use serde::Serialize;
 
 use crate::wire::Error;
 use crate::wire::event::Piece;
+use crate::wire::fragment::Fragment;
 use crate::wire::inbound::Api;
 use crate::wire::json::{self, Cursor, Object, Path};
 use crate::wire::moderation::Moderation;
 use crate::wire::splice::{Change, Edits};
+use crate::wire::surface::{Beside, Surface, Words, given};
 
 use super::output::{Output, indices, key};
 
@@ -24,9 +26,11 @@ pub(in crate::wire) struct Event {
     item: u32,
     part: u32,
     id: Option<String>,
-    delta: Option<String>,
+    delta: Option<Fragment>,
     /// The text of an event that repeats it at its top.
     text: Option<String>,
+    /// What it says itself beside the texts.
+    beside: Option<Words>,
     /// What it repeats of the output.
     output: Output,
     response: Option<Object>,
@@ -60,6 +64,7 @@ impl Event {
             id: None,
             delta: None,
             text: None,
+            beside: None,
             output: Output::default(),
             response: None,
         };
@@ -85,7 +90,7 @@ impl Event {
 
     fn said(&mut self, cursor: &mut Cursor<'_>, name: &str, path: &Path<'_>) -> Result<(), Error> {
         match name {
-            "delta" if self.kind == Self::DELTA => self.delta = cursor.text().map(Into::into),
+            "delta" if self.kind == Self::DELTA => self.delta = Fragment::read(cursor),
             "text" if self.kind == "response.output_text.done" => self.text = cursor.text().map(Into::into),
             "part" if self.kind.starts_with("response.content_part.") => {
                 self.output.part(cursor, path, key(self.item, self.part))?;
@@ -95,9 +100,26 @@ impl Event {
                 let output = &mut self.output;
                 self.response = Some(cursor.object(path, |cursor, name, path| output.response(cursor, name, path))?);
             }
+            "delta" if self.surface().is_some_and(Surface::read) => self.beside = given(cursor, path)?.map(Words::More),
+            "refusal" | "arguments" | "input" | "transcript" if self.surface().is_some_and(Surface::read) => {
+                self.beside = given(cursor, path)?.map(Words::More).map(Words::whole);
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// What it brings more of beside the texts, or repeats.
+    fn surface(&self) -> Option<Surface> {
+        let (what, _) = self.kind.strip_prefix("response.")?.rsplit_once('.')?;
+        match what {
+            "refusal" => Some(Surface::Refusal),
+            "function_call_arguments" | "mcp_call_arguments" | "custom_tool_call_input" => Some(Surface::ToolCalls),
+            "audio.transcript" | "audio_transcript" | "output_audio_transcript" => Some(Surface::Transcript),
+            "audio" | "output_audio" => Some(Surface::Audio),
+            what if what.starts_with("reasoning") => Some(Surface::Reasoning),
+            _ => None,
+        }
     }
 
     /// Its number in the stream.
@@ -108,7 +130,7 @@ impl Event {
     /// More of the text of a part; an annotation of it adds nothing, but belongs to it.
     pub(in crate::wire) fn delta(&self) -> Option<Piece> {
         let annotates = self.kind.starts_with("response.output_text.annotation.");
-        let text = self.delta.as_deref().or_else(|| annotates.then_some(""))?;
+        let text = self.delta.clone().or_else(|| annotates.then(Fragment::default))?;
         Some(piece(key(self.item, self.part), self.id.as_deref(), text, false))
     }
 
@@ -117,7 +139,8 @@ impl Event {
         if self.step() != "done" && !self.last() {
             return Vec::new();
         }
-        let own = self.text.iter().map(|text| piece(key(self.item, self.part), self.id.as_deref(), text, true));
+        let own =
+            self.text.iter().map(|text| piece(key(self.item, self.part), self.id.as_deref(), text.as_str(), true));
         own.chain(self.texts(true)).collect()
     }
 
@@ -135,13 +158,17 @@ impl Event {
     fn texts(&self, ends: bool) -> impl Iterator<Item = Piece> {
         self.output.texts.iter().map(move |text| {
             let id = text.id.as_deref().or(self.id.as_deref());
-            piece(text.key, id, &text.said, ends)
+            piece(text.key, id, text.said.as_str(), ends)
         })
     }
 
-    /// What it has beside texts and is not read, with the number of the first part of its item.
-    pub(in crate::wire) fn others(&self) -> Vec<(u32, &'static str)> {
-        self.output.others.iter().map(|(item, what)| (key(*item, 0), *what)).collect()
+    /// What it has beside texts, with the number of the first part of its item.
+    pub(in crate::wire) fn beside(&self) -> Vec<Beside> {
+        let own = self.surface().and_then(|surface| {
+            let words = if surface.read() { self.beside.clone()? } else { Words::Unread };
+            Some(Beside { number: key(self.item, 0), part: self.part, surface, words })
+        });
+        own.into_iter().chain(self.output.beside.iter().cloned()).collect()
     }
 
     /// Whether it ends the stream.
@@ -207,6 +234,13 @@ impl Event {
         (clean != self.data).then_some(clean)
     }
 
+    /// The event with another piece of its text, all else as it came.
+    pub(in crate::wire) fn saying(&self, text: &str) -> Vec<u8> {
+        let mut edits = Edits::default();
+        edits.members(&self.top, vec![("delta", Change::Replace(json::written(&text)))]);
+        edits.apply(&self.data)
+    }
+
     /// An event with more of a text, in the place of this one's.
     pub(in crate::wire) fn with_text(&self, number: u32, id: Option<&str>, text: &str) -> Vec<u8> {
         let (output_index, content_index) = indices(number);
@@ -223,9 +257,9 @@ impl Event {
 }
 
 /// A text by its number, and by the id of its item where that has one: servers do not always agree with themselves about indices.
-fn piece(number: u32, id: Option<&str>, text: &str, ends: bool) -> Piece {
+fn piece(number: u32, id: Option<&str>, text: impl Into<Fragment>, ends: bool) -> Piece {
     let id = id.filter(|id| !id.is_empty()).map(str::to_owned);
-    Piece { number, id, text: Some(text.to_owned()), ends }
+    Piece { number, id, text: Some(text.into()), ends }
 }
 
 fn whole(cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<u32, Error> {

@@ -16,7 +16,7 @@ pub(in crate::wire) struct Input {
     /// Where the input stands.
     pub(super) items: Items,
     /// What belongs to the conversation, or to its answer, and cannot be seen here, and why.
-    pub(in crate::wire) unseen: Vec<(&'static str, &'static str)>,
+    pub(in crate::wire) unseen: Vec<(String, &'static str)>,
     /// Whether the first message of the turn is the instructions, which are no item.
     pub(super) instructed: bool,
 }
@@ -99,7 +99,7 @@ impl Input {
         what: (&'static str, &'static str),
     ) -> Result<(), Error> {
         if !matches!(cursor.skip(path)?, "null" | "false") {
-            self.unseen.push(what);
+            self.unseen.push((what.0.to_owned(), what.1));
         }
         Ok(())
     }

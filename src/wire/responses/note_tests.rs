@@ -76,19 +76,19 @@ fn a_repair_goes_on_with_the_draft_and_stores_nothing() {
     let said = r#"{"type":"message","role":"assistant","content":"d"},{"type":"message","role":"user","content":"a"}"#;
     let body = r#"{"input":"May I?","stream":true,"background":true,"tools":[{}],"conversation":"c","include":["x"],"max_output_tokens":9}"#;
     assert_eq!(
-        text(&read(body).repair("Be kind.", NotePlace::BeforeUser, "d", "a")),
+        text(&read(body).repair(0, "Be kind.", NotePlace::BeforeUser, "d", "a").unwrap()),
         format!(
             r#"{{"input":[{NOTE},{{"type":"message","role":"user","content":"May I?"}},{said}],"stream":false,"background":false,"max_output_tokens":9,"store":false}}"#
         )
     );
     assert_eq!(
-        text(&read(r#"{"store":true,"input":"May I?"}"#).repair("Be kind.", NotePlace::InUser, "d", "a")),
+        text(&read(r#"{"store":true,"input":"May I?"}"#).repair(0, "Be kind.", NotePlace::InUser, "d", "a").unwrap()),
         format!(
             r#"{{"store":false,"input":[{{"type":"message","role":"user","content":"May I?\n\nBe kind."}},{said}]}}"#
         )
     );
     assert_eq!(
-        text(&read(r#"{"input":[]}"#).repair("Be kind.", NotePlace::BeforeUser, "d", "a")),
+        text(&read(r#"{"input":[]}"#).repair(0, "Be kind.", NotePlace::BeforeUser, "d", "a").unwrap()),
         format!(r#"{{"input":[{NOTE},{said}],"store":false}}"#)
     );
 }
@@ -125,6 +125,6 @@ fn items_are_read_by_what_they_are() {
     assert_eq!(parts(4), [Part::Other("computer_call".into())]);
     assert_eq!(parts(5), [Part::Picture(Picture::Remote("https://example.org/a.png".into()))]);
     assert_eq!(parts(6), [Part::Other("item_reference".into())]);
-    assert_eq!(inbound.unseen(), [("previous_response_id", "kept-upstream")]);
+    assert_eq!(inbound.unseen(), [("previous_response_id".to_owned(), "kept-upstream")]);
     assert_eq!(inbound.hint().user_location.unwrap().code(), "JP");
 }

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::wire::Error;
+use crate::wire::fragment::Fragment;
 use crate::wire::json::{self, Cursor, Kind, Object, Path, Span, says_something};
 use crate::wire::splice::{Change, Edits};
+use crate::wire::surface::{Beside, Surface, Words, given, heard};
 
 /// What was read of an output, or of a piece of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Output {
     pub(super) texts: Vec<Text>,
-    /// What is not read, with the index of its item.
-    pub(super) others: Vec<(u32, &'static str)>,
+    /// What stands beside the texts, with the number of the first part of its item.
+    pub(super) beside: Vec<Beside>,
     /// What the model thought: items, and parts of messages.
     thoughts: Vec<Object>,
     /// What is heard: parts with a sound and its words.
@@ -54,21 +56,19 @@ pub(in crate::wire) fn indices(key: u32) -> (u32, u32) {
 /// More parts than that of one item are counted as one.
 const PARTS: u32 = 256;
 
-/// Members of items that are no messages in which something is said or asked for.
-const SAYING: [&str; 12] = [
-    "summary",
-    "content",
-    "arguments",
-    "input",
-    "action",
-    "code",
-    "result",
-    "results",
-    "queries",
-    "output",
-    "outputs",
-    "operation",
-];
+/// Members of items that are no messages: what is asked for in other ways than by arguments.
+const ASKING: [&str; 6] = ["action", "actions", "code", "queries", "operation", "operations"];
+
+/// Members of items that are no messages: what tools of the model server's own gave.
+const GIVING: [&str; 4] = ["output", "outputs", "result", "results"];
+
+/// What an item says that is no message.
+#[derive(Default)]
+struct Call {
+    words: Option<Fragment>,
+    asks: bool,
+    gives: bool,
+}
 
 impl Output {
     /// Reads a member of a response object.
@@ -106,8 +106,8 @@ impl Output {
         if cursor.kind() != Kind::Object {
             return Ok(());
         }
-        let before = (self.texts.len(), self.others.len(), self.thoughts.len(), self.sounds.len());
-        let (mut kind, mut id, mut aside, mut says) = (String::new(), None, false, false);
+        let before = (self.texts.len(), self.beside.len(), self.thoughts.len(), self.sounds.len());
+        let (mut kind, mut id, mut aside, mut call) = (String::new(), None, false, Call::default());
         let object = cursor.object(path, |cursor, name, path| {
             match name {
                 "type" => kind = cursor.text().unwrap_or_default().into_owned(),
@@ -117,7 +117,7 @@ impl Output {
                     let mut part = 0;
                     cursor.array(path, |cursor, path| {
                         part += 1;
-                        says = true;
+                        call.asks = true;
                         self.part(cursor, path, key(index, part - 1))
                     })?;
                 }
@@ -127,8 +127,7 @@ impl Output {
                     let place = Place::Value(start..cursor.at());
                     self.texts.push(Text { key: key(index, 0), id: None, said, aside: false, place });
                 }
-                name if SAYING.contains(&name) => says |= says_something(cursor.skip(path)?),
-                _ => {}
+                name => call.read(cursor, name, path)?,
             }
             Ok(())
         })?;
@@ -140,14 +139,14 @@ impl Output {
         }
         // What stands in an item of another kind is no answer.
         self.texts.truncate(before.0);
-        self.others.truncate(before.1);
+        self.beside.truncate(before.1);
         self.thoughts.truncate(before.2);
         self.sounds.truncate(before.3);
         if kind == "reasoning" {
-            self.others.push((index, "reasoning"));
+            self.beside(key(index, 0), Surface::Reasoning, Words::Unread);
             self.thoughts.push(object);
-        } else if says {
-            self.others.push((index, "tool_calls"));
+        } else {
+            call.told(index, self);
         }
         Ok(())
     }
@@ -157,31 +156,40 @@ impl Output {
         if cursor.kind() != Kind::Object {
             return Ok(());
         }
-        let (mut kind, mut text) = (String::new(), None);
+        let (start, mut kind, mut text, mut refusal) = (cursor.clone(), String::new(), None, None);
         let object = cursor.object(path, |cursor, name, _| {
             match name {
                 "type" => kind = cursor.text().unwrap_or_default().into_owned(),
                 "text" => text = cursor.text().map(Into::into),
+                "refusal" => refusal = cursor.text().map(Into::into),
                 _ => {}
             }
             Ok(())
         })?;
-        let item = indices(key).0;
         match (kind.as_str(), text) {
             ("output_text", text) => self.text(key, text.unwrap_or_default(), object),
             ("reasoning_text" | "summary_text", _) => {
-                self.others.push((item, "reasoning"));
+                self.beside(key, Surface::Reasoning, Words::Unread);
                 self.thoughts.push(object);
             }
-            ("refusal", _) => self.others.push((item, "refusal")),
+            ("refusal", _) => self.beside(key, Surface::Refusal, refusal.map_or(Words::Unread, Words::Whole)),
             ("output_audio", _) => {
-                self.others.push((item, "audio"));
+                let mut sounds = Vec::new();
+                heard(&mut start.clone(), path, &mut sounds)?;
+                for one in sounds {
+                    self.beside(key, one.surface, one.words.whole());
+                }
                 self.sounds.push(object);
             }
             (_, Some(text)) => self.text(key, text, object),
             (_, None) => {}
         }
         Ok(())
+    }
+
+    fn beside(&mut self, key: u32, surface: Surface, words: Words) {
+        let (item, part) = indices(key);
+        self.beside.push(Beside { number: self::key(item, 0), part, surface, words });
     }
 
     fn text(&mut self, key: u32, said: String, object: Object) {
@@ -229,9 +237,39 @@ impl Output {
             let silent = Change::Replace(b"\"\"".to_vec());
             edits.members(object, vec![("summary", empty()), ("content", empty()), ("text", silent)]);
         }
+        self.without_sounds(edits);
+    }
+
+    /// Takes out what is heard, as sound and in words.
+    pub(super) fn without_sounds(&self, edits: &mut Edits) {
         for object in &self.sounds {
             let silent = || Change::Replace(b"\"\"".to_vec());
             edits.members(object, vec![("data", silent()), ("transcript", silent())]);
+        }
+    }
+}
+
+impl Call {
+    fn read(&mut self, cursor: &mut Cursor<'_>, name: &str, path: &Path<'_>) -> Result<(), Error> {
+        match name {
+            "arguments" | "input" => self.words = given(cursor, path)?,
+            name if ASKING.contains(&name) => self.asks |= says_something(cursor.skip(path)?),
+            name if GIVING.contains(&name) => self.gives |= says_something(cursor.skip(path)?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn told(self, index: u32, output: &mut Output) {
+        let key = key(index, 0);
+        if let Some(words) = self.words {
+            output.beside(key, Surface::ToolCalls, Words::Whole(words.alone()));
+        }
+        if self.asks {
+            output.beside(key.saturating_add(1), Surface::ToolCalls, Words::Unread);
+        }
+        if self.gives {
+            output.beside(key, Surface::ToolResults, Words::Unread);
         }
     }
 }
