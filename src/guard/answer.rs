@@ -152,11 +152,11 @@ impl Answer {
         if let Some(piece) = (!stopped).then(|| self.next_piece()).flatten() {
             return Next::Judge(piece);
         }
-        // Pieces of nothing but white space are cleared on the way, which can set text free.
+        // Pieces without words are cleared on the way, which can set text free.
         if self.releasable() > self.released {
             return self.next();
         }
-        // White space at the end of a held draft was the last that kept it from being mended.
+        // An end without words of a held draft was the last that kept it from being mended.
         let stopped = self.stopped();
         if !self.ended && !stopped {
             return Next::Wait;
@@ -201,12 +201,13 @@ impl Answer {
             }
     }
 
-    /// The next piece that has any text, as it goes to the judge.
+    /// The next piece that has any words, as it goes to the judge. Marks, numbers and emoji alone say nothing that could be judged; with the sentence before them they
+    /// would have that one blamed.
     fn next_piece(&mut self) -> Option<String> {
         let text = if self.phase == Phase::Checking { &self.repair } else { &self.draft };
         while let Some(range) = self.waiting.pop_front() {
             let piece = text.get(range.clone()).unwrap_or_default().trim();
-            if !piece.is_empty() {
+            if piece.contains(char::is_alphabetic) {
                 self.judging = Some(range);
                 let window = if self.before.is_empty() { piece.to_owned() } else { format!("{} {piece}", self.before) };
                 self.before = piece.to_owned();

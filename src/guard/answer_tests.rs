@@ -231,3 +231,33 @@ proptest! {
         prop_assert!(!whole.shown.contains("clock"));
     }
 }
+
+#[test]
+fn an_end_without_words_is_not_judged_and_the_sentence_before_it_not_blamed() {
+    // A judge that takes a sentence for a breach once something stands behind it.
+    for (stream, end) in
+        [StreamGuard::Sentence, StreamGuard::Hold, StreamGuard::Pass].into_iter().zip([" !", "\n\n2)", " 😊 1. ---"])
+    {
+        let mut answer = Answer::new(plan(stream));
+        answer.push("Better lay them on their rest.");
+        answer.push(end);
+        answer.finish();
+        let mut judged = Vec::new();
+        loop {
+            match answer.next() {
+                Next::Judge(piece) => {
+                    judged.push(piece.clone());
+                    answer.judged(Ok(judge(&piece)));
+                }
+                Next::Release(_) => {}
+                Next::Done => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(judged, ["Better lay them on their rest."], "{end}");
+        assert_eq!(
+            (answer.shown(), answer.verdict().outcome),
+            (format!("Better lay them on their rest.{end}"), Outcome::Kept)
+        );
+    }
+}
