@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Response, header};
+use http_body_util::BodyExt;
 
 use crate::domain::{Action, Coverage, Ended, GuardPlan, NormId, Outcome, StreamGuard, Verdict};
 use crate::upstream::UpstreamError;
@@ -13,8 +14,9 @@ use crate::wire::moderation::Moderation;
 use crate::wire::{Answer, Api, Surface};
 
 use super::app::App;
+use super::begun::{Begun, Read};
 use super::beside::{Judged, Others};
-use super::body::{self, Body, Bounds, full};
+use super::body::{self, Body, full};
 use super::error::Error;
 use super::exchange::Exchange;
 use super::judging::{Understood, Watch, only_look};
@@ -103,7 +105,11 @@ async fn whole(
     wants_verdict: bool,
 ) -> Result<Response<Body>, Error> {
     let (head, body) = response.into_parts();
-    let came = read_answer(&watch.app, body, &watch.exchange).await?;
+    let came = match read_answer(&watch.app, body, &watch.exchange).await? {
+        Ok(came) => came,
+        Err((why, _)) if watch.plan.fail_closed => return Err(why),
+        Err((why, body)) => return Ok(unchecked(head, body, &why, &watch.exchange)),
+    };
     watch.exchange.upstream_spoke();
     let changed = match readable(&watch.app, api, &came, &head.headers, &watch.exchange).await {
         Ok((answer, plain)) => {
@@ -132,15 +138,34 @@ fn complete(mut head: Parts, came: Bytes, changed: Option<Bytes>, exchange: &Exc
     Response::from_parts(head, full(changed.unwrap_or(came)))
 }
 
-async fn read_answer(app: &App, body: Body, exchange: &Exchange) -> Result<Bytes, Error> {
+/// The answer whole, or, where it is more than may be held, why, and its body to be passed on.
+///
+/// # Errors
+/// The upstream's failure.
+async fn read_answer(app: &App, body: Body, exchange: &Exchange) -> Result<Result<Bytes, (Error, Body)>, Error> {
     let limit = app.settings.limits.answer;
     // The upstream client bounds every wait for a frame; this bound is only there so that there is one.
     let patience = app.settings.limits.body_patience.saturating_mul(10);
-    body::read(body, Bounds { limit, patience, room: exchange.room() }).await.map_err(|error| match error {
-        Error::BodyTooLarge { limit } => Error::AnswerTooLarge { limit },
-        Error::BodyBroken | Error::BodyLate => Error::Upstream(UpstreamError::Closed),
-        other => other,
-    })
+    let mut begun = Begun::new(body);
+    let reading = tokio::time::timeout(patience, begun.read(limit, exchange.room())).await;
+    let closed = Error::Upstream(UpstreamError::Closed);
+    match reading.map_err(|_| Error::Upstream(UpstreamError::Closed))? {
+        Read::Whole(bytes) => Ok(Ok(bytes)),
+        Read::Over => Ok(Err((Error::AnswerTooLarge { limit }, begun.boxed_unsync()))),
+        Read::NoRoom => Ok(Err((Error::NoRoom, begun.boxed_unsync()))),
+        Read::Broken => Err(match begun.error().map(|error| body::broken(&error)) {
+            Some(Error::BodyBroken) | None => closed,
+            Some(other) => other,
+        }),
+    }
+}
+
+/// An answer that is too large to be checked, passed on as it comes.
+fn unchecked(head: Parts, body: Body, why: &Error, exchange: &Exchange) -> Response<Body> {
+    let why = if matches!(why, Error::NoRoom) { "no-room" } else { "too-large" };
+    exchange.outcome(Outcome::Unverified);
+    exchange.covered(Coverage::unscanned("answer", why));
+    observe::passed(Response::from_parts(head, body), exchange)
 }
 
 /// The answer and its bytes without a content coding, or why it cannot be read.
@@ -210,7 +235,10 @@ async fn passed_with_verdict(
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
     let (head, body) = response.into_parts();
-    let came = read_answer(app, body, exchange).await?;
+    let came = match read_answer(app, body, exchange).await? {
+        Ok(came) => came,
+        Err((why, body)) => return Ok(unchecked(head, body, &why, exchange)),
+    };
     exchange.upstream_spoke();
     let changed = readable(app, api, &came, &head.headers, exchange)
         .await

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use http::{HeaderMap, Request, Response};
+use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +30,9 @@ use super::tenants::{Caller, Tenants};
 
 /// How often model servers are asked whether they are well.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
+
+/// How long it is kept in mind where the note goes for a model: its server may be another one some day.
+const LEARNT: Duration = Duration::from_hours(1);
 
 /// Bounds on what one request, and all of them together, may take.
 #[derive(Debug, Clone)]
@@ -156,6 +160,8 @@ pub struct App {
     warming: AtomicBool,
     pub(super) upstream: Fleet,
     pub(super) tenants: ArcSwap<Tenants>,
+    /// Models that refuse an operator's message late in a conversation.
+    note_in_user: Cache<String, ()>,
     /// Whoever is no tenant.
     stranger: Arc<Caller>,
     remote: Fetcher,
@@ -182,6 +188,7 @@ impl App {
             stranger: Arc::new(Caller::stranger(&settings)),
             tenants: ArcSwap::from_pointee(tenants),
             bodies: Budget::new(settings.limits.bodies),
+            note_in_user: Cache::builder().max_capacity(1024).time_to_live(LEARNT).build(),
             settings,
             classifier,
             policies,
@@ -249,6 +256,21 @@ impl App {
             request.extensions_mut().insert(Key(key.clone()));
         }
         self.upstream.switch(Destination { server: caller.server.as_deref(), model: model.as_deref() }, request).await
+    }
+
+    /// Where the note goes in a request for a model.
+    pub(super) fn note_place(&self, model: Option<&str>) -> NotePlace {
+        let known = self.note_in_user.contains_key(model.unwrap_or_default());
+        if known { NotePlace::InUser } else { self.settings.note_place }
+    }
+
+    /// The model's server refuses an operator's message where the settings put it.
+    pub(super) fn note_goes_into_user_messages(&self, model: Option<&str>) {
+        let model = model.unwrap_or_default();
+        tracing::info!(
+            "a model takes no operator's message late in a conversation: the note goes into the user's message"
+        );
+        self.note_in_user.insert(model.chars().take(200).collect(), ());
     }
 
     /// Reads a turn with the policies in force. Pictures behind URLs are fetched first where there is a norm to hold them against; the models' time begins after that.

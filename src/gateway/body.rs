@@ -102,7 +102,7 @@ impl Came {
 }
 
 /// Why a body broke off: the model server's own word where it is an answer's, which may have stalled.
-fn broken(error: &BoxError) -> Error {
+pub(super) fn broken(error: &BoxError) -> Error {
     error.downcast_ref::<UpstreamError>().map_or(Error::BodyBroken, |why| Error::Upstream(*why))
 }
 

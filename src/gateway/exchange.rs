@@ -153,6 +153,17 @@ impl Exchange {
         self.answered(&verdict, Scores::default(), None);
     }
 
+    /// The answer could not be checked to its end. A breach that was found stays one.
+    pub(super) fn unverified(&self) {
+        if let Some(answer) = self.record().answer.as_mut().filter(|answer| answer.outcome != Outcome::Breached) {
+            answer.outcome = Outcome::Unverified;
+            return;
+        }
+        if self.record().answer.is_none() {
+            self.outcome(Outcome::Unverified);
+        }
+    }
+
     /// The upstream's first byte of content came.
     pub(super) fn upstream_spoke(&self) {
         let elapsed = self.elapsed();

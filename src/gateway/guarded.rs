@@ -55,7 +55,8 @@ pub(super) async fn guarded(
     }
     let note = policy::note(&understood.decision);
     exchange.taught(note.as_deref());
-    let outgoing = Outgoing { caller: Arc::clone(caller), uri: parts.uri, headers: parts.headers, came, inbound, note };
+    let (caller, place) = (Arc::clone(caller), app.settings.note_place);
+    let mut outgoing = Outgoing { caller, uri: parts.uri, headers: parts.headers, came, inbound, note, place };
     let response = outgoing.send(app).await?;
     answer::guarded(app, response, understood, outgoing, exchange, wants_verdict).await
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod answer;
 mod app;
+mod begun;
 mod beside;
 mod body;
 mod budget;

@@ -99,11 +99,13 @@ pub(super) struct Passing {
     exchange: Exchange,
     copy: Option<Copy>,
     done: bool,
+    /// Whether the last data was the end of a stream of chunks. Clients leave there, and do not wait for the body's own end.
+    said_all: bool,
 }
 
 impl Passing {
     pub(super) fn body(inner: Body, way: Way, exchange: Exchange, copy: Option<Copy>) -> Body {
-        let mut body = Self { inner, way, exchange, copy, done: false };
+        let mut body = Self { inner, way, exchange, copy, done: false, said_all: false };
         if body.inner.is_end_stream() {
             body.finish(Ended::Complete);
         }
@@ -136,6 +138,7 @@ impl HttpBody for Passing {
                     if self.way == Way::Down {
                         self.exchange.upstream_spoke();
                         self.exchange.client_heard();
+                        self.said_all = data.trim_ascii_end().ends_with(b"data: [DONE]");
                     }
                     if let Some(copy) = self.copy.as_mut() {
                         copy.take(data);
@@ -163,6 +166,9 @@ impl HttpBody for Passing {
 
 impl Drop for Passing {
     fn drop(&mut self) {
+        if self.said_all {
+            self.finish(Ended::Complete);
+        }
         if let Some(copy) = self.copy.as_mut() {
             copy.hand_over(false);
         }

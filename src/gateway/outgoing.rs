@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 
 use crate::upstream::UpstreamError;
-use crate::wire::{Answer, Inbound};
+use crate::wire::{Answer, Inbound, NotePlace};
 
 use super::app::App;
 use super::body::{self, Body, Bounds, full};
@@ -24,25 +24,43 @@ pub(super) struct Outgoing {
     pub(super) came: Bytes,
     pub(super) inbound: Arc<Inbound>,
     pub(super) note: Option<String>,
+    /// Where the note goes.
+    pub(super) place: NotePlace,
 }
 
 impl Outgoing {
     /// Sends the request, with the norm note where there is one. The answer comes without a content coding, so that it can be read.
-    pub(super) async fn send(&self, app: &App) -> Result<Response<Body>, UpstreamError> {
-        match &self.note {
-            Some(note) => self.post(app, self.inbound.educated(note, app.settings.note_place), self.changed()).await,
-            None => self.post(app, self.came.clone(), self.headers.clone()).await,
+    ///
+    /// Prompt templates of many models take an operator's message in the first place alone, and the model server refuses any other: then the note goes into the user's
+    /// message, at once for this request and from the beginning for the model's next ones.
+    pub(super) async fn send(&mut self, app: &App) -> Result<Response<Body>, UpstreamError> {
+        let Some(note) = &self.note else { return self.post(app, self.came.clone(), self.headers.clone()).await };
+        self.place = app.note_place(self.inbound.model());
+        let educated = self.inbound.educated(note, self.place);
+        let answered = self.post(app, educated.clone(), self.changed()).await?;
+        if answered.status() != StatusCode::BAD_REQUEST || self.place == NotePlace::InUser {
+            return Ok(answered);
+        }
+        let other = self.inbound.educated(note, NotePlace::InUser);
+        if other == educated {
+            return Ok(answered);
+        }
+        match self.post(app, other, self.anew()).await {
+            Ok(accepted) if accepted.status().is_success() => {
+                self.place = NotePlace::InUser;
+                app.note_goes_into_user_messages(self.inbound.model());
+                Ok(accepted)
+            }
+            // What it refuses is not the note.
+            Ok(_) | Err(_) => Ok(answered),
         }
     }
 
     /// Asks for a repaired answer. `None` where none came, whatever the reason: the guard has a fallback for that.
     pub(super) async fn repaired(&self, app: &App, room: &Room, number: u32, draft: &str, ask: &str) -> Option<String> {
         let note = self.note.as_deref().unwrap_or_default();
-        let body = self.inbound.repair(number, note, app.settings.note_place, draft, ask)?;
-        let mut headers = self.changed();
-        // It is another request: under the same key a server may give the draft again.
-        headers.remove("idempotency-key");
-        let response = self.post(app, body, headers).await.ok()?;
+        let body = self.inbound.repair(number, note, self.place, draft, ask)?;
+        let response = self.post(app, body, self.anew()).await.ok()?;
         if !response.status().is_success() {
             return None;
         }
@@ -59,6 +77,13 @@ impl Outgoing {
     fn changed(&self) -> HeaderMap {
         let mut headers = self.headers.clone();
         body::forget_bytes(&mut headers);
+        headers
+    }
+
+    /// The headers for another request than the one that was sent: under the same key a server may give its answer again.
+    fn anew(&self) -> HeaderMap {
+        let mut headers = self.changed();
+        headers.remove("idempotency-key");
         headers
     }
 

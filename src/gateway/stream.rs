@@ -109,11 +109,16 @@ impl Guarded {
         }
     }
 
-    async fn run(mut self, upstream: Body) {
-        let came = self.listen(upstream).await; // the upstream is let go here, before any repair is asked for
+    async fn run(mut self, mut upstream: Body) {
+        let mut decoder = sse::Decoder::new(self.event_limit());
+        let came = self.listen(&mut upstream, &mut decoder).await;
         let ended = match came {
             Ok(()) if self.to_client.is_closed() => Err(Gone),
-            Ok(()) => self.wind_up().await,
+            Ok(()) => {
+                drop(upstream); // before any repair is asked for
+                self.wind_up().await
+            }
+            Err(Error::AnswerTooLarge { .. }) if self.may_go_by() => self.go_by(decoder.rest(), upstream).await,
             Err(error) => self.fail(&error).await,
         };
         // A client that has gone away is what the record says anyway.
@@ -121,9 +126,8 @@ impl Guarded {
     }
 
     /// Takes in the upstream's stream to its end, or until no text wants more of it.
-    async fn listen(&mut self, mut upstream: Body) -> Result<(), Error> {
+    async fn listen(&mut self, upstream: &mut Body, decoder: &mut sse::Decoder) -> Result<(), Error> {
         let limit = self.event_limit();
-        let mut decoder = sse::Decoder::new(limit);
         while let Some(frame) = upstream.frame().await {
             let Ok(frame) = frame else {
                 self.broken = true;
@@ -146,9 +150,38 @@ impl Guarded {
                 return Ok(());
             }
         }
-        if let Some(event) = decoder.finish() {
-            self.take(event)?;
+        let last = std::mem::replace(decoder, sse::Decoder::new(limit)).finish();
+        last.map_or(Ok(()), |event| self.take(event))
+    }
+
+    /// Whether what cannot be checked to its end may be shown: the policy does not withhold it, and nothing in it was found that is to be mended.
+    fn may_go_by(&self) -> bool {
+        !self.withholds() && self.texts.values().all(|text| !text.stopped && text.due.is_none())
+    }
+
+    /// What waits goes out, and the rest as it comes; the record says that nobody looked at it.
+    async fn go_by(&mut self, rest: Bytes, mut upstream: Body) -> Result<(), Gone> {
+        for text in self.texts.values_mut() {
+            (text.released, text.over) = (text.answer.draft().len(), true);
         }
+        self.flush().await?;
+        self.conclude().await;
+        self.plan.exchange.covered(Coverage::unscanned("answer: the rest", "too-large"));
+        self.plan.exchange.unverified();
+        let end = self.end.take().map(|end| end.bytes).unwrap_or_default();
+        for bytes in [rest, end].into_iter().filter(|bytes| !bytes.is_empty()) {
+            self.send(bytes).await?;
+        }
+        while let Some(frame) = upstream.frame().await {
+            let Ok(frame) = frame else {
+                self.plan.exchange.ended(Ended::UpstreamFailed);
+                return self.break_off().await;
+            };
+            if let Ok(data) = frame.into_data() {
+                self.send(data).await?;
+            }
+        }
+        self.plan.exchange.ended(Ended::Complete);
         Ok(())
     }
 

@@ -77,6 +77,12 @@ impl Decoder {
         (end > 0).then(|| self.cut(end))
     }
 
+    /// Everything that is not cut yet, however long.
+    #[must_use]
+    pub fn rest(self) -> Bytes {
+        self.buffer.freeze()
+    }
+
     /// Behind the blank line of the event at the head of the buffer.
     fn end(&mut self) -> Option<usize> {
         if self.line == 0 && self.first && self.buffer.starts_with(BOM) {

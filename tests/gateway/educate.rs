@@ -126,3 +126,41 @@ async fn nothing_of_the_note_reaches_a_gzip_answer() {
     assert_eq!(gateway.upstream.only().header("accept-encoding"), Some("identity"), "so that it can be read");
     gateway.finish_one().await;
 }
+
+#[tokio::test]
+async fn a_model_that_refuses_an_operators_message_gets_the_note_in_the_users() {
+    let refusal = || {
+        Reply::whole(
+            400,
+            "application/json",
+            r#"{"error":{"message":"System message must be at the beginning.","type":"x","param":null,"code":null}}"#,
+        )
+    };
+    let answer = || Reply::json(completion("Yes."));
+    let gateway = Gateway::start(Setup::default(), vec![refusal(), answer(), answer()]).await;
+    for _ in 0..2 {
+        let headers = [("idempotency-key", "k1")];
+        let answer = gateway.client.chat_with(&headers, ask("teachword?")).await;
+        assert_eq!((answer.status.as_u16(), answer.said().text()), (200, "Yes."));
+    }
+    let got = gateway.upstream.got();
+    let roles = |got: &Got| {
+        got.json()["messages"].as_array().unwrap().iter().map(|one| one["role"].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(got.iter().map(|got| roles(got).len()).collect::<Vec<_>>(), [2, 1, 1], "the second request knows it");
+    assert!(got[1].json()["messages"][0]["content"].as_str().unwrap().contains(SAYS));
+    assert_eq!(got.iter().map(|got| got.header("idempotency-key")).collect::<Vec<_>>(), [Some("k1"), None, Some("k1")]);
+    assert_eq!(gateway.finish().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_for_another_reason_gets_that_reason() {
+    let refusal =
+        |message: &str| Reply::whole(400, "application/json", format!("{{\"error\":{{\"message\":\"{message}\"}}}}"));
+    let gateway =
+        Gateway::start(Setup::default(), vec![refusal("Bad temperature."), refusal("Bad again."), refusal("x")]).await;
+    let answer = gateway.client.chat(ask("teachword?")).await;
+    assert!(answer.status.as_u16() == 400 && String::from_utf8_lossy(&answer.body).contains("Bad temperature."));
+    assert_eq!(gateway.upstream.counts().begun, 2);
+    gateway.finish_one().await;
+}

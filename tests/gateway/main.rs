@@ -18,6 +18,7 @@ mod educate;
 mod ends;
 mod pass;
 mod policies;
+mod recorded;
 mod refusals;
 mod remote;
 mod repair;

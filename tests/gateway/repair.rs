@@ -226,9 +226,17 @@ async fn an_answer_that_cannot_be_read_is_shown_or_withheld_as_the_floor_says() 
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_large_to_check_is_an_error() {
-    let setup = Setup::default().with(|settings| settings.limits.answer = 1000);
-    let (answer, _, record) = mended(setup, vec![Reply::json(completion(&"Tea. ".repeat(400)))]).await;
+async fn an_answer_that_is_too_large_to_check_is_shown_or_withheld_as_the_floor_says() {
+    let large = completion(&"Tea. ".repeat(400));
+    let small = |floor| Setup::floor(floor).with(|settings| settings.limits.answer = 1000);
+    let (answer, _, record) = mended(small(Floor::default()), vec![Reply::json(large.clone())]).await;
+    assert_eq!((answer.status.as_u16(), &answer.body), (200, &bytes::Bytes::from(large.clone())));
+    assert_eq!(answer.header("content-length"), Some(large.len().to_string().as_str()));
+    assert_eq!((record.answer.unwrap().outcome, record.ended), (Outcome::Unverified, Ended::Complete));
+    assert!(record.coverage.contains(&comity::domain::Coverage::unscanned("answer", "too-large")));
+
+    let floor = Floor { unchecked: "withhold", ..Floor::default() };
+    let (answer, _, record) = mended(small(floor), vec![Reply::json(large)]).await;
     assert_eq!((answer.status.as_u16(), error_code(&answer.body).as_str()), (502, "answer_too_large"));
     assert_eq!(record.ended, Ended::UpstreamFailed);
 }

@@ -573,8 +573,8 @@ async fn shadow_changes_no_byte_and_sees_the_breach() {
 
 #[tokio::test]
 async fn a_stream_that_cannot_be_checked_ends_with_an_error_of_its_kind() {
-    let setup =
-        Setup::floor(Floor { stream: "hold", ..Floor::default() }).with(|settings| settings.limits.answer = 400);
+    let floor = Floor { stream: "hold", unchecked: "withhold", ..Floor::default() };
+    let setup = Setup::floor(floor).with(|settings| settings.limits.answer = 400);
     let reply = Reply::events(events("", &["Take tea along. ", &"Have fun there. ".repeat(40)]));
     let (answer, _, record) = asked(setup, ask("mendword?", r#""stream":true, "#), vec![reply]).await;
     let text = said(&answer);

@@ -436,3 +436,48 @@ async fn a_packed_stream_is_passed_on_unread_or_withheld_as_the_floor_says() {
     let (answer, _) = mended(setup, vec![reply()]).await;
     assert_eq!(answer.status.as_u16(), 502);
 }
+
+#[tokio::test]
+async fn a_stream_that_is_too_large_to_check_goes_by_where_the_floor_says_so_and_ends_nowhere_else() {
+    let sentence = "Take tea along. ";
+    let pieces: Vec<&str> = std::iter::repeat_n(sentence, 60).collect();
+    let large = format!("data: {{\"x\":\"{}\"}}\n\n", "x".repeat(1_100_000));
+    let long = stream(&pieces);
+    let held = |guard, unchecked| {
+        let floor = Floor { stream: guard, unchecked, ..Floor::default() };
+        Setup::floor(floor).with(|settings| settings.limits.answer = 700)
+    };
+    // Too much text, too much that waits, and an event that is too large by itself.
+    let with_large: Vec<String> = long[..3].iter().cloned().chain([large]).chain(long[3..].to_vec()).collect();
+    for events in [long, with_large] {
+        for guard in ["sentence", "hold"] {
+            let whole = events.concat();
+            let gateway = Gateway::start(held(guard, "show"), vec![Reply::events(events.clone())]).await;
+            let answer = gateway.client.chat(ask_stream("mendword?")).await;
+            assert!(!answer.broken && answer.body == whole, "{guard}: {} of {}", answer.body.len(), whole.len());
+            let record = gateway.finish_one().await;
+            assert_eq!((record.answer.unwrap().outcome, record.ended), (Outcome::Unverified, Ended::Complete));
+            let rest = comity::domain::Coverage::unscanned("answer: the rest", "too-large");
+            assert!(record.coverage.contains(&rest), "{:?}", record.coverage);
+
+            let gateway = Gateway::start(held(guard, "withhold"), vec![Reply::events(events.clone())]).await;
+            let answer = gateway.client.chat(ask_stream("mendword?")).await;
+            assert!(String::from_utf8_lossy(&answer.body).contains("answer_too_large"), "{guard}");
+            assert_eq!(gateway.finish_one().await.ended, Ended::UpstreamFailed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_at_the_word_that_all_is_said_has_heard_all() {
+    for setup in [Setup::default(), Setup::shadow(Mind::Fine)] {
+        let reply = Reply::events(stream(&["Tea."])).then(Step::Stall);
+        let gateway = Gateway::start(setup, vec![reply]).await;
+        let mut body = gateway.client.open(Method::POST, CHAT, &[], ask_stream("Where?")).await.into_body();
+        read_until(&mut body, "[DONE]").await;
+        drop(body);
+        let record = gateway.finish_one().await;
+        assert_eq!(record.ended, Ended::Complete);
+        assert!(record.coverage.contains(&comity::domain::Coverage::scanned("messages[0]: text")));
+    }
+}

@@ -48,11 +48,9 @@ impl Guarded {
     fn hold(&mut self, held: Held) -> Result<(), Error> {
         let limit = self.plan.app.settings.limits.answer;
         self.held_bytes += held.bytes.len();
-        if self.held_bytes > limit {
-            return Err(Error::AnswerTooLarge { limit });
-        }
         self.held.push_back(held);
-        Ok(())
+        let drafts = self.texts.values().map(|text| text.answer.draft().len()).sum::<usize>();
+        if self.held_bytes.max(drafts) > limit { Err(Error::AnswerTooLarge { limit }) } else { Ok(()) }
     }
 
     /// Whether text is held back in this stream at all, so that what would leak a withheld draft has to go, too.
@@ -60,7 +58,7 @@ impl Guarded {
         self.plan.watch.as_ref().is_some_and(|watch| watch.plan.stream != StreamGuard::Pass)
     }
 
-    fn withholds(&self) -> bool {
+    pub(super) fn withholds(&self) -> bool {
         self.holds() && self.plan.watch.as_ref().is_some_and(|watch| watch.plan.fail_closed)
     }
 

@@ -2,100 +2,29 @@
 
 import asyncio
 import base64
-import http.client
 import json
-import os
-import re
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import traceback
 from pathlib import Path
 
 import openai
 from pydantic import BaseModel, TypeAdapter
 
+from comity import PATIENCE, Comity, closed_port, leave_when_told
 from openai.types.responses import Response, ResponseStreamEvent
 from model_server import CHOPSTICKS, CLOCK, PLAIN, SAFE_START, SCRIPT, ModelServer, completion, response_body
 
-PATIENCE = 120  # seconds: the longest that anything here may take on a slow machine
 
-SETTINGS = """
-listen = "127.0.0.1:0"
-mode = "{mode}"
-[upstream]
-url = "{upstream}"
-connect_seconds = 5
-first_byte_seconds = 60
-[models]
-turn_ms = 60000
-piece_ms = 60000
-[admin]
-listen = "127.0.0.1:0"
-[audit]
-sqlite = "{audit}"
-[log]
-format = "json"
-"""
-
-
-class Comity:
-    """A running `comity serve`, from its own binary, in a process of its own."""
-
-    def __init__(self, name, mode, upstream):
-        self.audit = FOLDER / f"{name}.sqlite"
-        settings = FOLDER / f"{name}.toml"
-        settings.write_text(SETTINGS.format(mode=mode, upstream=upstream, audit=self.audit))
-        command = [BINARY, "serve", "--config", str(settings), "--models", str(REPOSITORY / "models")]
-        # What the caller's environment says about a server must not reach this one; the choice of an engine may.
-        kept = ("COMITY_BACKEND",)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("COMITY_") or name in kept}
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment)
-        self.address, self.log, self.ready = None, [], threading.Event()
-        threading.Thread(target=self.listen, daemon=True).start()
-
-    def listen(self):
-        for line in self.process.stderr:
-            self.log.append(line.decode(errors="replace"))
-            found = re.search(r'"listen":"127\.0\.0\.1:(\d+)"', self.log[-1])
-            if found:
-                self.address = f"127.0.0.1:{found[1]}"
-                self.ready.set()
-        self.ready.set()
-
-    def wait(self):
-        if not self.ready.wait(PATIENCE) or self.address is None:
-            raise RuntimeError("comity did not start:\n" + "".join(self.log))
-
+class Server(Comity):
     @property
     def settings(self):
-        return {"base_url": f"http://{self.address}/v1", "api_key": "sk-of-the-client", "timeout": PATIENCE, "max_retries": 0}
+        return {"base_url": self.url, "api_key": "sk-of-the-client", "timeout": PATIENCE, "max_retries": 0}
 
     @property
     def client(self):
         return openai.OpenAI(**self.settings)
-
-    def raw(self, method, path, body=None, headers=()):
-        """A request without any client library: status, headers, bytes."""
-        connection = http.client.HTTPConnection(self.address, timeout=PATIENCE)
-        try:
-            connection.request(method, path, body, {"content-type": "application/json", **dict(headers)})
-            response = connection.getresponse()
-            return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
-        finally:
-            connection.close()
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(60)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait(10)
 
 
 def picture(question=CLOCK, file="clock.jpg"):
@@ -380,13 +309,6 @@ def check_shutdown_is_clean_and_the_audit_tells_it_all():
     same(logged, [], "log lines with words of a conversation or a key")
 
 
-def closed_port():
-    """A port that nothing listens on. It stays bound, so that nobody else takes it."""
-    holder = socket.socket()
-    holder.bind(("127.0.0.1", 0))
-    return holder, f"http://127.0.0.1:{holder.getsockname()[1]}/v1"
-
-
 def run(checks):
     failed = 0
     for name, check in checks:
@@ -404,13 +326,13 @@ def run(checks):
 if __name__ == "__main__":
     BINARY, REPOSITORY = sys.argv[1], Path(sys.argv[2])
     CHECKS = [(name.removeprefix("check_").replace("_", " "), check) for name, check in list(globals().items()) if name.startswith("check_")]
+    leave_when_told()
     with tempfile.TemporaryDirectory() as folder:
-        FOLDER = Path(folder)
         MODEL, (HOLDER, NOBODY) = ModelServer(), closed_port()
         servers = []
         try:
-            for arguments in (("guard", "enforce", MODEL.url), ("shadow", "shadow", MODEL.url), ("down", "enforce", NOBODY)):
-                servers.append(Comity(*arguments))
+            for name, upstream, mode in (("guard", MODEL.url, "enforce"), ("shadow", MODEL.url, "shadow"), ("down", NOBODY, "enforce")):
+                servers.append(Server(BINARY, REPOSITORY, Path(folder), name, upstream, mode))
             GUARD, SHADOW, DOWN = servers
             for server in servers:
                 server.wait()

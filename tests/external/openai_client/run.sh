@@ -11,17 +11,7 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd -- "$here/../../.." && pwd)
 binary=${1:?"name the comity binary, such as target/release/comity"}
 binary=$(cd -- "$(dirname -- "$binary")" && pwd)/$(basename -- "$binary")
-home=$root/target/openai-client
-python=${PYTHON:-python3}
-install=(-m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt")
 
-if "$home/venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv "$home/venv" >/dev/null 2>&1; then
-    python=$home/venv/bin/python
-    "$python" "${install[@]}"
-else
-    rm -rf "$home"
-    "$python" "${install[@]}" --target "$home/packages"
-    export PYTHONPATH=$home/packages
-fi
-export PYTHONDONTWRITEBYTECODE=1
+. "$here/../python.sh"
+python_with "$root/target/openai-client" "$here/requirements.txt"
 exec timeout --kill-after=10 600 "$python" "$here/check.py" "$binary" "$root"
