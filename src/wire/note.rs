@@ -51,7 +51,7 @@ impl Inbound {
             Form::Chat(conversation) => conversation.ask_again(&self.top, (note, place), draft, ask, &mut edits),
             Form::Responses(input) => input.ask_again(&self.top, (note, place), draft, ask, &mut edits),
             Form::Completions(prompt) => {
-                edits = prompt.ask_again(&self.top, (number, self.each()), note, draft, ask)?
+                edits = prompt.ask_again(&self.top, (number, self.each()), note, draft, ask)?;
             }
         }
         Some(edits.apply(self.body()).into())

@@ -55,6 +55,6 @@ fn a_declined_stream_is_role_text_end_and_usage() {
 fn the_events_read_as_chunks() {
     for event in declined_stream(&answer("No.", true)) {
         let data = event.strip_prefix(b"data: ".as_slice()).unwrap().trim_ascii_end();
-        Chunk::read(data).unwrap();
+        Chunk::read(data, Shape::Message).unwrap();
     }
 }
