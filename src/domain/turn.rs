@@ -32,7 +32,7 @@ pub struct Turn {
 }
 
 /// One message.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Message {
     /// Who speaks; `None` for a role that this version does not know.
     pub role: Option<Role>,

@@ -47,7 +47,7 @@ pub(super) enum Form {
     Completions(Prompt),
 }
 
-/// What is read beside the conversation. Both APIs have the same names for it.
+/// What is read beside the conversation. All APIs have the same names for it.
 #[derive(Debug, Default)]
 struct Fields {
     hint: Hint,
@@ -113,6 +113,7 @@ impl Inbound {
                 key => fields.read(cursor, key, path),
             }
         })?;
+        input.complete();
         Ok(Self { body, top, form: Form::Responses(input), fields })
     }
 

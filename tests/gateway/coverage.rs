@@ -211,3 +211,193 @@ async fn an_answer_nobody_could_read_is_unverified() {
         }
     }
 }
+
+/// What the record says of a message or an item that stands at this place of a request: its parts, and what became of each.
+fn told(record: &Record, at: usize) -> Vec<(String, String)> {
+    let start = format!("messages[{at}]: ");
+    let parts = record.coverage.iter().filter_map(|one| {
+        let part = one.part.strip_prefix(&start)?.to_owned();
+        Some((part, why(&record.coverage, &one.part).to_owned()))
+    });
+    parts.collect()
+}
+
+fn expected(parts: &[(&str, &str)]) -> Vec<(String, String)> {
+    parts.iter().map(|(part, why)| ((*part).to_owned(), (*why).to_owned())).collect()
+}
+
+#[tokio::test]
+async fn every_part_of_every_message_is_told_of() {
+    let picture = format!("{{\"type\":\"image_url\",\"image_url\":{{\"url\":{}}}}}", quoted(&data_url(&png(4, 4))));
+    let with_picture =
+        format!(r#"{{"role":"tool","tool_call_id":"c","content":[{{"type":"text","text":"a"}},{picture}]}}"#);
+    let table: &[(&str, &[(&str, &str)])] = &[
+        (r#"{"role":"system","content":"a"}"#, &[("text", "not-read")]),
+        (r#"{"role":"developer","content":[{"type":"text","text":"a"}]}"#, &[("text", "not-read")]),
+        (r#"{"role":"user","content":"a"}"#, &[("text", "other-turn")]),
+        (
+            r#"{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"AA","format":"wav"}}]}"#,
+            &[("input_audio", "not-read")],
+        ),
+        (r#"{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}"#, &[("file", "not-read")]),
+        (
+            r#"{"role":"user","content":[{"type":"video_url","video_url":{"url":"https://example.org/a"}}]}"#,
+            &[("video_url", "not-read")],
+        ),
+        (
+            r#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.org/a.png"}}]}"#,
+            &[("picture", "other-turn")],
+        ),
+        (r#"{"role":"assistant","content":"a"}"#, &[("text", "other-turn")]),
+        (r#"{"role":"assistant","content":null,"refusal":"a"}"#, &[("text", "other-turn")]),
+        (r#"{"role":"assistant","content":[{"type":"refusal","refusal":"a"}]}"#, &[("text", "other-turn")]),
+        (
+            r#"{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}"#,
+            &[("tool-arguments", "not-read")],
+        ),
+        (
+            r#"{"role":"assistant","function_call":{"name":"f","arguments":"{}"},"content":"a"}"#,
+            &[("text", "other-turn"), ("tool-arguments", "not-read")],
+        ),
+        (r#"{"role":"assistant","audio":{"id":"a"}}"#, &[("audio", "not-read")]),
+        (
+            r#"{"role":"assistant","content":"a","reasoning_content":"hm","thinking_blocks":[{"thinking":"hm"}]}"#,
+            &[("text", "other-turn"), ("reasoning", "not-read")],
+        ),
+        (r#"{"role":"tool","tool_call_id":"c","content":"a"}"#, &[("text", "not-read")]),
+        (r#"{"role":"function","name":"f","content":"a"}"#, &[("text", "not-read")]),
+        (&with_picture, &[("text", "not-read"), ("picture", "other-turn")]),
+        (r#"{"role":"critic","content":"a"}"#, &[("text", "not-read")]),
+        (r#"{"role":"user","content":["a"]}"#, &[("text", "other-turn")]),
+    ];
+    let messages = table.iter().map(|(message, _)| *message).collect::<Vec<_>>().join(",");
+    let newest =
+        r#"{"role":"user","content":[{"type":"text","text":"Where?"},{"type":"image_url","image_url":{"url":"x"}}]}"#;
+    let record = served(Setup::default(), &[], format!(r#"{{"messages":[{messages},{newest}]}}"#).into_bytes()).await;
+    for (at, (message, parts)) in table.iter().enumerate() {
+        assert_eq!(told(&record, at), expected(parts), "{message}");
+    }
+    assert_eq!(told(&record, table.len()), expected(&[("text", "scanned"), ("picture", "bad-url")]));
+    // The newest exchange may go on behind the question: a picture that a tool took is looked at, its words are not.
+    let record = served(
+        Setup::default(),
+        &[],
+        format!(r#"{{"messages":[{{"role":"user","content":"Where?"}},{with_picture}]}}"#).into_bytes(),
+    )
+    .await;
+    assert_eq!(told(&record, 1), expected(&[("text", "not-read"), ("picture", "scanned")]));
+}
+
+/// Items of an input, and what the record says of each. In the place of `SEEN` comes a picture.
+const ITEMS: &[(&str, &[(&str, &str)])] = &[
+    (r#"{"role":"user","content":"a"}"#, &[("text", "other-turn")]),
+    (r#"{"type":"message","role":"developer","content":[{"type":"input_text","text":"a"}]}"#, &[("text", "not-read")]),
+    (
+        r#"{"type":"message","role":"user","content":[{"type":"input_file","file_url":"https://example.org"},{"type":"input_audio","input_audio":{}}]}"#,
+        &[("input_file", "not-read"), ("input_audio", "not-read")],
+    ),
+    (r#"{"type":"message","role":"user","content":[{"type":"input_image","file_id":"f"}]}"#, &[("picture", "file-id")]),
+    (
+        r#"{"type":"message","role":"assistant","id":"m","content":[{"type":"output_text","text":"a"},{"type":"refusal","refusal":"b"}]}"#,
+        &[("text", "other-turn")],
+    ),
+    (
+        r#"{"type":"file_search_call","id":"i","queries":["a"],"results":[{"text":"b"}]}"#,
+        &[("file_search_call", "not-read")],
+    ),
+    (
+        r#"{"type":"web_search_call","id":"i","action":{"type":"search","query":"a"}}"#,
+        &[("web_search_call", "not-read")],
+    ),
+    (
+        r#"{"type":"computer_call","id":"i","call_id":"c","action":{"type":"type","text":"a"}}"#,
+        &[("computer_call", "not-read")],
+    ),
+    (
+        r#"{"type":"computer_call_output","call_id":"c","output":{"type":"computer_screenshot","file_id":"f"}}"#,
+        &[("picture", "file-id")],
+    ),
+    (r#"{"type":"function_call","call_id":"c","name":"f","arguments":"{\"a\":1}"}"#, &[("tool-arguments", "not-read")]),
+    (r#"{"type":"function_call_output","call_id":"c","output":"a"}"#, &[("text", "not-read")]),
+    (
+        r#"{"type":"function_call_output","call_id":"c","output":[{"type":"input_text","text":"a"},{"type":"input_image","image_url":"SEEN"},{"type":"input_file","file_id":"f"}]}"#,
+        &[("text", "not-read"), ("picture", "scanned"), ("input_file", "not-read")],
+    ),
+    (r#"{"type":"tool_search_call","arguments":{"a":1}}"#, &[("tool-arguments", "not-read")]),
+    (
+        r#"{"type":"tool_search_output","tools":[{"type":"function","name":"f"}]}"#,
+        &[("tool_search_output", "not-read")],
+    ),
+    (
+        r#"{"type":"additional_tools","role":"developer","tools":[{"type":"function","name":"f"}]}"#,
+        &[("additional_tools", "not-read")],
+    ),
+    (
+        r#"{"type":"reasoning","id":"i","summary":[{"type":"summary_text","text":"a"}],"content":[{"type":"reasoning_text","text":"b"}],"encrypted_content":"c"}"#,
+        &[("reasoning", "not-read"), ("reasoning_text", "not-read"), ("encrypted-content", "not-read")],
+    ),
+    (r#"{"type":"reasoning","id":"i","summary":[]}"#, &[("reasoning", "not-read")]),
+    (r#"{"type":"compaction","encrypted_content":"a"}"#, &[("encrypted-content", "not-read")]),
+    (r#"{"type":"compaction_trigger"}"#, &[("compaction_trigger", "not-read")]),
+    (r#"{"type":"image_generation_call","id":"i","result":"AAAA"}"#, &[("image_generation_call", "not-read")]),
+    (
+        r#"{"type":"code_interpreter_call","id":"i","code":"a","outputs":[{"type":"logs","logs":"b"}]}"#,
+        &[("code_interpreter_call", "not-read")],
+    ),
+    (r#"{"type":"program","code":"a","call_id":"c"}"#, &[("program", "not-read")]),
+    (r#"{"type":"program_output","call_id":"c","result":"a"}"#, &[("program_output", "not-read")]),
+    (r#"{"type":"local_shell_call","call_id":"c","action":{"command":["a"]}}"#, &[("local_shell_call", "not-read")]),
+    (r#"{"type":"local_shell_call_output","id":"i","output":"a"}"#, &[("text", "not-read")]),
+    (r#"{"type":"shell_call","call_id":"c","action":{"commands":["a"]}}"#, &[("shell_call", "not-read")]),
+    (
+        r#"{"type":"shell_call_output","call_id":"c","output":[{"stdout":"a","stderr":"","outcome":{"type":"exit","exit_code":0}}]}"#,
+        &[("shell_call_output", "not-read")],
+    ),
+    (
+        r#"{"type":"apply_patch_call","call_id":"c","operation":{"type":"delete_file","path":"a"}}"#,
+        &[("apply_patch_call", "not-read")],
+    ),
+    (r#"{"type":"apply_patch_call_output","call_id":"c","status":"failed","output":"a"}"#, &[("text", "not-read")]),
+    (
+        r#"{"type":"apply_patch_call_output","call_id":"c","status":"completed","output":null}"#,
+        &[("apply_patch_call_output", "not-read")],
+    ),
+    (
+        r#"{"type":"mcp_list_tools","server_label":"s","tools":[{"name":"f","description":"a"}]}"#,
+        &[("mcp_list_tools", "not-read")],
+    ),
+    (r#"{"type":"mcp_approval_request","name":"f","arguments":"{}"}"#, &[("tool-arguments", "not-read")]),
+    (r#"{"type":"mcp_approval_response","approve":false,"reason":"a"}"#, &[("mcp_approval_response", "not-read")]),
+    (
+        r#"{"type":"mcp_call","name":"f","arguments":"{}","output":"a"}"#,
+        &[("text", "not-read"), ("tool-arguments", "not-read")],
+    ),
+    (r#"{"type":"custom_tool_call","call_id":"c","name":"f","input":"a"}"#, &[("tool-arguments", "not-read")]),
+    (r#"{"type":"custom_tool_call_output","call_id":"c","output":"a"}"#, &[("text", "not-read")]),
+    (r#"{"type":"a_kind_of_tomorrow","content":[{"type":"input_text","text":"a"}]}"#, &[("text", "not-read")]),
+    (r#"{"type":"another_kind_of_tomorrow","payload":"a"}"#, &[("another_kind_of_tomorrow", "not-read")]),
+    (r#"{"type":"item_reference","id":"i"}"#, &[("item_reference", "kept-upstream")]),
+    (r#"{"id":"i"}"#, &[("item_reference", "kept-upstream")]),
+];
+
+#[tokio::test]
+async fn every_item_of_an_input_is_told_of() {
+    let items = ITEMS.iter().map(|(item, _)| *item).collect::<Vec<_>>().join(",");
+    let items = items.replace("\"SEEN\"", &quoted(&data_url(&png(4, 4))));
+    let body = format!(r#"{{"input":[{items},{{"role":"user","content":"Where?"}}],"instructions":"Be brief."}}"#);
+    let reply = r#"{"output":[{"type":"message","content":[{"type":"output_text","text":"Tea."}]}]}"#;
+    for setup in [Setup::default(), Setup::shadow(Mind::Fine)] {
+        let gateway = Gateway::start(setup, vec![Reply::json(reply)]).await;
+        let answer = gateway.client.send(http::Method::POST, "/v1/responses", &[], body.clone()).await;
+        assert_eq!((answer.status.as_u16(), &gateway.upstream.only().body[..]), (200, body.as_bytes()));
+        let record = gateway.finish_one().await;
+        assert_eq!(told(&record, 0), expected(&[("text", "not-read")]), "the instructions");
+        for (at, (item, parts)) in ITEMS.iter().enumerate() {
+            let (mut found, mut wanted) = (told(&record, at + 1), expected(parts));
+            found.sort();
+            wanted.sort();
+            assert_eq!(found, wanted, "{item}");
+        }
+        assert_eq!(told(&record, ITEMS.len() + 1), expected(&[("text", "scanned")]));
+    }
+}

@@ -1,5 +1,7 @@
 //! Streams that OpenAI's servers sent, however they are cut: the same bytes where nothing is held back, the same answer and the same verdict where it is.
 
+#![allow(clippy::print_stderr, reason = "what is skipped is said")]
+
 use std::path::PathBuf;
 
 use bytes::Bytes;

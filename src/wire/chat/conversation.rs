@@ -7,6 +7,8 @@ use crate::wire::Error;
 use crate::wire::content::{BREAKPOINTS, Layout, content};
 use crate::wire::json::{Array, Cursor, Path, says_something, spelt};
 
+use super::beside::REASONING;
+
 /// The messages of a request.
 #[derive(Debug)]
 pub(in crate::wire) struct Conversation {
@@ -40,7 +42,8 @@ fn message(body: &Bytes, cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<(Me
             "content" => content(body, cursor, path, &mut message, &mut layout)?,
             "refusal" => message.parts.extend(cursor.text().map(|text| Part::Text(text.into()))),
             "tool_calls" | "function_call" => other("tool-arguments", cursor, path, &mut message)?,
-            "audio" | "reasoning" | "reasoning_content" => other(name, cursor, path, &mut message)?,
+            "audio" => other(name, cursor, path, &mut message)?,
+            key if REASONING.contains(&key) => other("reasoning", cursor, path, &mut message)?,
             key if BREAKPOINTS.contains(&key) => layout.breakpoint |= cursor.skip(path)? != "null",
             _ => {}
         }
@@ -54,8 +57,9 @@ fn role(word: &str) -> Option<Role> {
 }
 
 fn other(name: &str, cursor: &mut Cursor<'_>, path: &Path<'_>, message: &mut Message) -> Result<(), Error> {
-    if says_something(cursor.skip(path)?) {
-        message.parts.push(Part::Other(name.to_owned()));
+    let part = Part::Other(name.to_owned());
+    if says_something(cursor.skip(path)?) && !message.parts.contains(&part) {
+        message.parts.push(part);
     }
     Ok(())
 }

@@ -17,6 +17,8 @@ pub(in crate::wire) struct Input {
     pub(super) items: Items,
     /// What belongs to the conversation, or to its answer, and cannot be seen here, and why.
     pub(in crate::wire) unseen: Vec<(String, &'static str)>,
+    /// The items that stand for others, which the model server keeps.
+    referring: Vec<usize>,
     /// Whether the first message of the turn is the instructions, which are no item.
     pub(super) instructed: bool,
 }
@@ -56,6 +58,14 @@ impl Input {
         }
     }
 
+    /// Everything was read.
+    pub(in crate::wire) fn complete(&mut self) {
+        let named =
+            |at: usize| (format!("messages[{}]: item_reference", at + usize::from(self.instructed)), "kept-upstream");
+        let referring: Vec<_> = self.referring.iter().take(MOST_REFERRING).map(|at| named(*at)).collect();
+        self.unseen.extend(referring);
+    }
+
     fn input(&mut self, body: &Bytes, cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<(), Error> {
         match cursor.kind() {
             Kind::Null => {}
@@ -68,7 +78,11 @@ impl Input {
             Kind::Array => {
                 let mut layouts = Vec::new();
                 let array = cursor.array(path, |cursor, path| {
-                    let (message, layout) = item(body, cursor, path)?;
+                    let item = Item::read(body, cursor, path)?;
+                    if item.refers() {
+                        self.referring.push(layouts.len());
+                    }
+                    let (message, layout) = item.message();
                     self.turn.messages.push(message);
                     layouts.push(layout);
                     Ok(())
@@ -105,45 +119,82 @@ impl Input {
     }
 }
 
-/// What one item says. Messages may come without a `type`; what is no message is told by the keys that it has.
-fn item(body: &Bytes, cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<(Message, Layout), Error> {
-    let (mut message, mut layout, mut kind) = (Message { role: None, parts: Vec::new() }, Layout::default(), None);
-    cursor.object(path, |cursor, name, path| {
+/// The most items that stand for others of which the record tells, each by itself.
+const MOST_REFERRING: usize = 128;
+
+/// What one item says.
+#[derive(Default)]
+struct Item {
+    kind: Option<String>,
+    /// Whether it has an id by which the model server may know it.
+    known: bool,
+    message: Message,
+    layout: Layout,
+}
+
+impl Item {
+    fn read(body: &Bytes, cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<Self, Error> {
+        let mut item = Self::default();
+        cursor.object(path, |cursor, name, path| item.member(body, cursor, name, path))?;
+        Ok(item)
+    }
+
+    fn member(&mut self, body: &Bytes, cursor: &mut Cursor<'_>, name: &str, path: &Path<'_>) -> Result<(), Error> {
         spelt(name, &["type", "role", "content", "output"], path)?;
+        let Self { message, layout, .. } = self;
         match name {
             "type" if cursor.kind() != Kind::Null => {
-                kind = Some(cursor.text().ok_or_else(|| path.is_not("a string"))?.into_owned());
+                self.kind = Some(cursor.text().ok_or_else(|| path.is_not("a string"))?.into_owned());
             }
+            "id" => self.known = cursor.kind() == Kind::Text,
             "role" if cursor.kind() != Kind::Null => {
                 message.role = cursor.text().ok_or_else(|| path.is_not("a string"))?.parse().ok();
             }
             // A reasoning item's content is what the model thought.
-            "content" if cursor.kind() == Kind::Object => other("content", cursor, path, &mut message)?,
-            "content" => content(body, cursor, path, &mut message, &mut layout)?,
+            "content" if cursor.kind() == Kind::Object => other("content", cursor, path, message)?,
+            "content" => content(body, cursor, path, message, layout)?,
             "output" if matches!(cursor.kind(), Kind::Text | Kind::Array) => {
-                content(body, cursor, path, &mut message, &mut layout)?;
+                content(body, cursor, path, message, layout)?;
             }
             "output" if cursor.kind() == Kind::Object => message.parts.push(part::read(body, cursor, path)?.0),
-            "arguments" | "input" => other("tool-arguments", cursor, path, &mut message)?,
-            "summary" | "encrypted_content" => other("reasoning", cursor, path, &mut message)?,
+            "arguments" | "input" => other("tool-arguments", cursor, path, message)?,
+            "summary" => other("reasoning", cursor, path, message)?,
+            "encrypted_content" => other("encrypted-content", cursor, path, message)?,
             key if BREAKPOINTS.contains(&key) => layout.breakpoint |= cursor.skip(path)? != "null",
             _ => {}
         }
         Ok(())
-    })?;
-    let kind = kind.as_deref().unwrap_or("message");
-    match kind {
-        "message" => {}
-        kind if kind.ends_with("_output") => message.role = Some(Role::Tool),
-        kind => {
-            // What the model did before. A text in it is no answer and no question.
-            message.role = None;
-            if message.parts.is_empty() {
-                message.parts.push(Part::Other(kind.chars().take(40).collect()));
-            }
+    }
+
+    /// Whether it only stands for another item, which the model server keeps. The `type` of such a one may be left out.
+    fn refers(&self) -> bool {
+        match self.kind.as_deref() {
+            Some(kind) => kind == "item_reference",
+            None => self.known && self.message.role.is_none() && self.message.parts.is_empty(),
         }
     }
-    Ok((message, layout))
+
+    /// What it says as a message. One may come without a `type`; what is no message is told by the keys that it has, else by its kind.
+    fn message(self) -> (Message, Layout) {
+        let refers = self.refers();
+        let Self { kind, mut message, layout, .. } = self;
+        if refers {
+            return (message, layout);
+        }
+        let kind = kind.as_deref().unwrap_or("message");
+        if kind == "message" {
+            return (message, layout);
+        }
+        // What the model did before is of no role: a text in it is no answer and no question.
+        message.role = kind.ends_with("_output").then_some(Role::Tool);
+        let itself = Part::Other(kind.chars().take(40).collect());
+        let before = message.parts.len();
+        message.parts.retain(|part| !matches!(part, Part::Other(name) if name == "untyped"));
+        if message.parts.is_empty() || message.parts.len() < before {
+            message.parts.push(itself);
+        }
+        (message, layout)
+    }
 }
 
 fn other(name: &str, cursor: &mut Cursor<'_>, path: &Path<'_>, message: &mut Message) -> Result<(), Error> {
