@@ -7,7 +7,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Body as HttpBody;
+use hyper::body::{Body as HttpBody, Incoming};
+use tokio_util::task::TaskTracker;
 
 use crate::upstream::UpstreamError;
 
@@ -104,6 +105,20 @@ impl Came {
 /// Why a body broke off: the model server's own word where it is an answer's, which may have stalled.
 pub(super) fn broken(error: &BoxError) -> Error {
     error.downcast_ref::<UpstreamError>().map_or(Error::BodyBroken, |why| Error::Upstream(*why))
+}
+
+/// How long the rest of a body is heard out after its request was refused.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Hears out the rest of a body that nobody wants, and forgets it: a client that is still sending reads its answer only once it is done, and a connection that is closed
+/// before that takes the answer with it (RFC 9112, 9.6). Who waits to be told to go on sends nothing.
+pub(super) fn linger(tasks: &TaskTracker, mut body: Incoming, headers: &HeaderMap) {
+    if !body.is_end_stream() && !headers.contains_key(header::EXPECT) {
+        tasks.spawn(async move {
+            let rest = async { while body.frame().await.is_some_and(|frame| frame.is_ok()) {} };
+            drop(tokio::time::timeout(LINGER, rest).await);
+        });
+    }
 }
 
 /// Undoes the `Content-Encoding` of a whole body, within `limit` bytes of plain text. That takes long for a large one, and is done where it delays nobody.

@@ -11,7 +11,7 @@ use crate::wire::{Api, Declined, Inbound, ModerationMode};
 
 use super::answer;
 use super::app::App;
-use super::body::{self, Body, Bounds, full};
+use super::body::{self, Body, Bounds, full, linger};
 use super::error::Error;
 use super::exchange::Exchange;
 use super::hints::{VERDICT, hint};
@@ -29,7 +29,7 @@ pub(super) async fn guarded(
     api: Api,
     caller: &Arc<Caller>,
     parts: request::Parts,
-    body: Incoming,
+    mut body: Incoming,
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
     if caller.mode == Mode::Shadow {
@@ -37,7 +37,13 @@ pub(super) async fn guarded(
     }
     let limits = &app.settings.limits;
     let (limit, room) = (limits.body, exchange.room());
-    let came = body::read(body, Bounds { limit, patience: limits.body_patience, room }).await?;
+    let came = match body::read(&mut body, Bounds { limit, patience: limits.body_patience, room }).await {
+        Ok(came) => came,
+        Err(error) => {
+            linger(&app.tasks, body, &parts.headers);
+            return Err(error);
+        }
+    };
     let plain = body::decoded(came.clone(), &parts.headers, limit, room).await?;
     let inbound = Arc::new(Inbound::read(api, plain)?); // what Comity does not know stays as it came
     exchange.asked(inbound.model(), inbound.stream());

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::app::App;
-use super::body::{Body, BoxError};
+use super::body::{Body, BoxError, linger};
 use super::error::Error;
 use super::exchange::Exchange;
 use super::guarded::guarded;
@@ -150,7 +150,10 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
     let exchange = Exchange::begin(app, &parts, route != Route::Pass);
     let (caller, places) = match admitted(app, &mut parts.headers, &exchange) {
         Ok(admitted) => admitted,
-        Err(error) => return refuse(&error, &exchange),
+        Err(error) => {
+            linger(&app.tasks, body, &parts.headers);
+            return refuse(&error, &exchange);
+        }
     };
     let answered = match route {
         Route::Guarded(api) => guarded(app, api, &caller, parts, body, &exchange).await,

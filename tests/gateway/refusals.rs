@@ -168,6 +168,25 @@ async fn a_body_in_chunks_that_has_a_length_too_ends_with_its_chunks_and_so_does
 }
 
 #[tokio::test]
+async fn a_client_that_is_still_sending_hears_why_it_was_refused() {
+    let body = vec![b'x'; 12 << 20]; // more than the sockets' buffers hold
+    let tenant = comity::config::Tenant { keys: vec![comity::config::KeyHash::of(b"ck-1")], ..Default::default() };
+    let stranger = Setup { tenants: vec![tenant], others: comity::config::Others::Refuse, ..Setup::default() };
+    let busy = Setup::default().with(|settings| settings.limits.concurrent = 0);
+    let full = Setup::default().with(|settings| {
+        settings.limits.body = 32 << 20;
+        settings.limits.bodies = 1 << 20;
+    });
+    for (setup, status) in [(Setup::default(), 413), (stranger, 401), (busy, 503), (full, 503)] {
+        let gateway = Gateway::start(setup, vec![Reply::json("{}")]).await;
+        let mut raw = gateway.raw().await;
+        raw.post(CHAT, "", &body).await;
+        assert_eq!(raw.answer().await.status(), status);
+        gateway.finish_one().await;
+    }
+}
+
+#[tokio::test]
 async fn one_too_many_is_told_to_come_again() {
     for mode in [Mode::Enforce, Mode::Shadow] {
         let gate = Gate::new();
