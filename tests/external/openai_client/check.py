@@ -12,6 +12,7 @@ from pathlib import Path
 import openai
 from pydantic import BaseModel, TypeAdapter
 
+from results import report
 from comity import PATIENCE, Comity, closed_port, leave_when_told
 from openai.types.responses import Response, ResponseStreamEvent
 from model_server import CHOPSTICKS, CLOCK, PLAIN, SAFE_START, SCRIPT, ModelServer, completion, response_body
@@ -319,7 +320,7 @@ def run(checks):
             print(f"FAILED {name}\n{traceback.format_exc()}", flush=True)
         else:
             print(f"ok     {name}", flush=True)
-    print(f"openai {openai.__version__}: {len(checks) - failed} passed, {failed} failed")
+    report(f"| openai-python {openai.__version__}, checks of Comity's own | in front of a scripted model server | {len(checks) - failed} of {len(checks)} checks passed |")
     return 1 if failed else 0
 
 
