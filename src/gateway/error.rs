@@ -9,6 +9,7 @@ use crate::upstream::UpstreamError;
 use crate::wire::{self, Api};
 
 use super::body::{Body, full};
+use super::head::HeadError;
 use super::hints::HintError;
 use super::tenants::whole_seconds;
 
@@ -34,6 +35,8 @@ pub(super) enum Error {
     Busy,
     #[error("The requests under way take up all the room for bodies (`limits.bodies_mib`). Try again in a moment.")]
     NoRoom,
+    #[error("{0}")]
+    Head(#[from] HeadError),
     #[error("No valid key: send the one that the operator of this server gave you, as a bearer token.")]
     Key,
     #[error("Too many requests in a minute for this key. Try again in {} s.", whole_seconds(*wait))]
@@ -61,6 +64,8 @@ impl Error {
             Self::Request(error) => (StatusCode::BAD_REQUEST, "invalid_request_error", error.code()),
             Self::Hint(error) => (StatusCode::BAD_REQUEST, "invalid_request_error", error.code()),
             Self::Busy | Self::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "overloaded"),
+            Self::Head(error @ HeadError::Host) => (StatusCode::BAD_REQUEST, "invalid_request_error", error.code()),
+            Self::Head(error) => (StatusCode::NOT_IMPLEMENTED, "invalid_request_error", error.code()),
             Self::Key => (StatusCode::UNAUTHORIZED, "invalid_request_error", "invalid_api_key"),
             Self::TenantRate { .. } | Self::TenantBusy => {
                 (StatusCode::TOO_MANY_REQUESTS, "requests", "rate_limit_exceeded")
@@ -85,6 +90,7 @@ impl Error {
             | Self::Encoding
             | Self::Request(_)
             | Self::Hint(_)
+            | Self::Head(_)
             | Self::Key
             | Self::TenantRate { .. }
             | Self::TenantBusy
@@ -100,7 +106,8 @@ impl Error {
             Self::Request(error) => error.param(),
             Self::Hint(error) => Some(error.header()),
             Self::Upstream(UpstreamError::Unserved) => Some("model"),
-            Self::Key
+            Self::Head(_)
+            | Self::Key
             | Self::TenantRate { .. }
             | Self::TenantBusy
             | Self::BodyTooLarge { .. }

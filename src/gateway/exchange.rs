@@ -12,6 +12,7 @@ use crate::domain::{
     Outcome, RECORD_VERSION, Record, Scores, Timings, Verdict,
 };
 use crate::telemetry::Metrics;
+use crate::upstream::UpstreamError;
 
 use super::app::App;
 use super::budget::Room;
@@ -198,6 +199,11 @@ impl Exchange {
     /// The client went away in the midst of its request. What the model server makes of that is not its fault.
     pub(super) fn left(&self) {
         self.0.left.store(true, Ordering::Relaxed);
+    }
+
+    /// What a failure on the way to the model server is called: the client's, where its own request broke off before.
+    pub(super) fn blamed(&self, error: UpstreamError) -> Error {
+        if self.0.left.load(Ordering::Relaxed) { Error::BodyBroken } else { error.into() }
     }
 
     /// Nothing is carried out for this request, although the server enforces.

@@ -3,6 +3,7 @@
 mod admin;
 mod answer;
 mod app;
+mod awaited;
 mod begun;
 mod beside;
 mod body;
@@ -11,6 +12,7 @@ mod conclusion;
 mod error;
 mod exchange;
 mod guarded;
+mod head;
 mod held;
 mod hints;
 mod judging;

@@ -29,6 +29,6 @@ pub(super) async fn pass(
     let (model, body) = model_asked_for(app, caller, &parts, body, exchange.room()).await;
     let body = Passing::body(body, Way::Up, exchange.clone(), None);
     let request = outgoing::request(parts.method, parts.uri, parts.headers, body);
-    let response = app.send(caller, model.as_deref(), request).await?;
+    let response = app.send(caller, model.as_deref(), request).await.map_err(|why| exchange.blamed(why))?;
     Ok(observe::passed(response, exchange))
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response, request};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
@@ -17,14 +17,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::app::App;
+use super::awaited::Awaited;
 use super::body::{Body, BoxError, linger};
 use super::error::Error;
 use super::exchange::Exchange;
 use super::guarded::guarded;
+use super::head;
 use super::pass::pass;
 use super::routes::{Route, route};
 use super::tenants::Caller;
 use super::tls::Tls;
+
+/// How long a new connection may say nothing, and how long the head of a request may take.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Tells every listener to stop: the sender's value turns `true` once.
 #[derive(Debug, Clone)]
@@ -90,10 +95,10 @@ pub async fn serve(app: Arc<App>, listener: Listener, mut shutdown: Shutdown, dr
         connections.spawn(async move {
             let _place = place;
             match tls {
-                None => connected(app, TokioIo::new(stream), watcher).await,
+                None => connected(app, TokioIo::new(Awaited::new(stream, SILENCE)), watcher).await,
                 Some(tls) => {
                     if let Some(stream) = tls.accept(stream).await {
-                        connected(app, TokioIo::new(stream), watcher).await;
+                        connected(app, TokioIo::new(Awaited::new(stream, SILENCE)), watcher).await;
                     }
                 }
             }
@@ -130,7 +135,7 @@ where
 
 fn protocol() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(30)).pipeline_flush(false);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE).pipeline_flush(false);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -139,6 +144,7 @@ fn protocol() -> auto::Builder<TokioExecutor> {
         // Pictures of many MiB must not crawl through the default window of 64 KiB.
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20)
+        .max_header_list_size(64 << 10)
         .max_concurrent_streams(256);
     builder
 }
@@ -148,7 +154,7 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
     let route = route(&parts.method, parts.uri.path());
     let exchange = Exchange::begin(app, &parts, route != Route::Pass);
-    let (caller, places) = match admitted(app, &mut parts.headers, &exchange) {
+    let (caller, places) = match admitted(app, &mut parts, &exchange) {
         Ok(admitted) => admitted,
         Err(error) => {
             linger(&app.tasks, body, &parts.headers);
@@ -170,8 +176,9 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
 }
 
 /// Whom a request comes from, and its places among those under way: the tenant's and the server's.
-fn admitted(app: &App, headers: &mut HeaderMap, exchange: &Exchange) -> Result<(Arc<Caller>, Places), Error> {
-    let caller = app.caller(headers)?;
+fn admitted(app: &App, parts: &mut request::Parts, exchange: &Exchange) -> Result<(Arc<Caller>, Places), Error> {
+    head::sound(parts)?;
+    let caller = app.caller(&mut parts.headers)?;
     exchange.comes_from(&caller);
     let places = Places(caller.admit()?, app.place(caller.mode)?);
     Ok((caller, places))

@@ -59,12 +59,15 @@ pub(super) async fn beside(
         exchange.covered(Coverage::unscanned("request", "observers-busy"));
         let body = Passing::body(body, Way::Up, exchange.clone(), None);
         let request = outgoing::request(parts.method, parts.uri, parts.headers, body);
-        return Ok(passed(app.send(caller, model.as_deref(), request).await?, exchange));
+        return Ok(passed(
+            app.send(caller, model.as_deref(), request).await.map_err(|why| exchange.blamed(why))?,
+            exchange,
+        ));
     };
     let (copy, from) = Copy::new(app.settings.limits.body, exchange.room());
     let body = Passing::body(body, Way::Up, exchange.clone(), Some(copy));
     let request = outgoing::request(parts.method, parts.uri, parts.headers.clone(), body);
-    let response = app.send(caller, model.as_deref(), request).await?;
+    let response = app.send(caller, model.as_deref(), request).await.map_err(|why| exchange.blamed(why))?;
     Ok(observed((app, caller), response, parts.headers, Request::Passing(api, from), exchange, place))
 }
 

@@ -19,7 +19,7 @@ use super::body::{Body, Outbound, Timed, broken, stalled};
 use super::breaker::{Breaker, BreakerCounts};
 use super::connector::Connector;
 use super::error::{HEAD, SetupError, UpstreamError, chain};
-use super::headers::{forget_credentials, strip_hop_by_hop};
+use super::headers::{forget_credentials, join_cookies, strip_hop_by_hop};
 use super::options::Options;
 use super::target::Target;
 
@@ -204,6 +204,7 @@ impl Inner {
         head.extensions.clear();
         strip_hop_by_hop(&mut head.headers);
         head.headers.remove(header::HOST); // the connection's own is put in
+        join_cookies(&mut head.headers);
         // A key that no header can carry is found when it is read from its file: this one would be a bug, and no key is better than another's.
         if let Some(key) = own.map_or_else(|| self.key.clone(), Result::ok) {
             forget_credentials(&mut head.headers);
@@ -246,6 +247,10 @@ impl Inner {
             return Err(UpstreamError::Protocol); // nobody asked for it
         }
         *response.version_mut() = Version::HTTP_11;
+        // Chunks say where the body ends; a length beside them is wrong (RFC 9112, 6.3).
+        if response.headers().contains_key(header::TRANSFER_ENCODING) {
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+        }
         strip_hop_by_hop(response.headers_mut());
         Ok(response.map(|body| Timed::new(body, self.options.idle_timeout).boxed_unsync()))
     }

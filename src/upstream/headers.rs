@@ -33,6 +33,16 @@ pub(super) fn forget_credentials(headers: &mut HeaderMap) {
     }
 }
 
+/// Joins the pieces in which HTTP/2 sends cookies: elsewhere they are one header (RFC 9113, 8.2.3).
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
+    let pieces: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if pieces.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&pieces.join(b"; ".as_slice()))
+    {
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
 /// The comma-separated tokens of a header, however many lines it has, without their parameters.
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
@@ -74,6 +84,16 @@ mod tests {
             ("trailer", "x-checksum"),
         ]);
         assert_eq!(left, ["openai-beta: assistants=v2", "trailer: x-checksum", "user-agent: client/1"]);
+    }
+
+    #[test]
+    fn pieces_of_a_cookie_are_joined() {
+        let mut headers = HeaderMap::new();
+        for piece in ["a=1", "b=2"] {
+            headers.append(header::COOKIE, HeaderValue::from_static(piece));
+        }
+        join_cookies(&mut headers);
+        assert_eq!(headers.get_all(header::COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2"]);
     }
 
     #[test]

@@ -282,8 +282,20 @@ fn boolean(cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<bool, Error> {
 fn count(cursor: &mut Cursor<'_>, path: &Path<'_>) -> Result<Option<u32>, Error> {
     match cursor.skip(path)? {
         "null" => Ok(None),
-        number => number.parse().map(Some).map_err(|_| path.is_not("a whole number such as 1")),
+        number => number
+            .parse()
+            .ok()
+            .or_else(|| whole(number))
+            .map(Some)
+            .ok_or_else(|| path.is_not("a whole number such as 1")),
     }
+}
+
+/// A whole number in another spelling, such as `1.0` or `1e0`: JSON Schema takes them for integers.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the value is whole and within bounds")]
+fn whole(number: &str) -> Option<u32> {
+    let value: f64 = number.parse().ok()?;
+    (value.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&value)).then_some(value as u32)
 }
 
 fn country(cursor: &mut Cursor<'_>, path: &Path<'_>, notes: &mut Vec<String>) -> Option<Country> {

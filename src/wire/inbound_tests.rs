@@ -63,6 +63,8 @@ fn what_is_not_said_has_openais_defaults() {
     assert_eq!((inbound.choices(), inbound.moderation()), (1, None));
     assert_eq!(inbound.hint(), Hint::default());
     assert_eq!(read(r#"{"messages":[],"n":0}"#).choices(), 1);
+    assert_eq!(read(r#"{"messages":[],"n":2.0}"#).choices(), 2);
+    assert_eq!(read(r#"{"messages":[],"n":30e-1}"#).choices(), 3);
 }
 
 #[test]
@@ -170,7 +172,9 @@ fn what_would_leave_something_unread_is_refused() {
         at("invalid_type", "messages[0].content[0].type")
     );
     assert_eq!(refused(r#"{"messages":[],"stream":"true"}"#), at("invalid_type", "stream"));
-    assert_eq!(refused(r#"{"messages":[],"n":-1}"#), at("invalid_type", "n"));
+    for n in ["-1", "1.5", "1e10", "-0.5"] {
+        assert_eq!(refused(&format!(r#"{{"messages":[],"n":{n}}}"#)), at("invalid_type", "n"), "{n}");
+    }
     assert_eq!(refused(r#"{"messages":[],"n":[2]}"#), at("invalid_type", "n"));
 }
 

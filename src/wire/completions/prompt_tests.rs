@@ -15,7 +15,7 @@ fn taught(body: &str) -> String {
 #[test]
 fn the_note_stands_in_brackets_before_each_prompt_that_is_text() {
     let note = r#"[Be \"kind\".]\n\n"#;
-    assert_eq!(taught(r#"{"x":1.0, "prompt" : "a\u0041" }"#), format!(r#"{{"x":1.0, "prompt" : "{note}a\u0041" }}"#));
+    assert_eq!(taught(r#"{"n":1.0, "prompt" : "a\u0041" }"#), format!(r#"{{"n":1.0, "prompt" : "{note}a\u0041" }}"#));
     assert_eq!(
         taught(r#"{"prompt":["a", [1,2],"b"],"suffix":"c"}"#),
         format!(r#"{{"prompt":["{note}a", [1,2],"{note}b"],"suffix":"c"}}"#)
