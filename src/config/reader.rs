@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
         let mode = self.word(over.mode.as_ref(), "--mode", raw.mode.as_ref(), "enforce");
         let upstreams = self.upstreams(raw, over);
         let tls = self.tls(&raw.tls);
-        let others = self.others(&raw.tenants, raw.upstream.key_file.is_some());
+        let others = self.others(raw);
         let country = self.country(raw.policies.country.as_ref());
         let backend = self.word(over.backend.as_ref(), "--backend", raw.models.backend.as_ref(), "auto");
         let models = &raw.models;
@@ -234,18 +234,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Room for a body that comes packed, unpacked beside it, and its answer: else some requests could never be served.
     fn bodies(&mut self, raw: &raw::Limits) -> usize {
         let mib = self.size("bodies_mib", raw.bodies_mib.as_ref(), 1024, 1 << 20);
-        let one = raw
-            .body_mib
-            .as_ref()
-            .map_or(64, |one| *one.as_ref())
-            .max(raw.answer_mib.as_ref().map_or(8, |one| *one.as_ref()));
+        let said = |value: Option<&Spanned<u64>>, default| value.map_or(default, |value| *value.as_ref());
+        let one = 2 * said(raw.body_mib.as_ref(), 64) + said(raw.answer_mib.as_ref(), 8);
         if (mib as u64) < one {
-            self.problem(
-                raw.bodies_mib.as_ref(),
-                format!("bodies_mib = {mib} has no room for one body of {one} MiB: raise it"),
+            let says = format!(
+                "bodies_mib = {mib} has no room for one request: use twice body_mib and answer_mib, {one}, or more"
             );
+            self.problem(raw.bodies_mib.as_ref(), says);
         }
         mib.saturating_mul(1 << 20)
     }
@@ -272,7 +270,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn others(&mut self, raw: &raw::Tenants, own_key: bool) -> Others {
+    fn others(&mut self, raw: &Raw) -> Others {
+        let own_key = [&raw.upstream].into_iter().chain(&raw.upstreams).any(|server| server.key_file.is_some());
+        let raw = &raw.tenants;
         match raw.others.as_ref().map(|word| word.as_ref().as_str()) {
             Some("pass") => Others::Pass,
             Some("refuse") => Others::Refuse,
@@ -282,7 +282,7 @@ impl<'a> Reader<'a> {
             }
             // Whoever has no key of a tenant would use the server's own, for nothing.
             None if own_key && raw.file.is_some() => {
-                let says = "[tenants] has to say `others`, since [upstream] has a key: `refuse` turns away who bears no tenant's key, `pass` lets them use the server's";
+                let says = "[tenants] has to say `others`, since a model server has a key: `refuse` turns away who bears no tenant's key, `pass` lets them use the server's";
                 self.problem::<()>(None, says);
                 Others::Refuse
             }

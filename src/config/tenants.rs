@@ -153,6 +153,12 @@ impl Reader<'_> {
             self.problem(Some(name), format!("the tenant `{}` has no key: `comity key` makes one", name.as_ref()));
         }
         let keys = raw.keys.iter().filter_map(|key| self.parsed(key)).collect();
+        if let Some(file) = raw.upstream_key_file.as_ref().filter(|_| raw.upstream.is_none() && servers.len() > 1) {
+            self.problem(
+                Some(file),
+                "with several model servers, a key needs the one that it is for: name it with `upstream`",
+            );
+        }
         if let Some(server) = raw.upstream.as_ref().filter(|server| !servers.contains(server.as_ref())) {
             let known = servers.join(", ");
             self.problem(Some(server), format!("`{}` is none of the model servers: {known}", server.as_ref()));
@@ -199,7 +205,7 @@ impl Reader<'_> {
         let mut seen = std::collections::HashSet::new();
         let names = raw.tenant.iter().filter_map(|tenant| tenant.name.as_ref());
         for text in names.chain(raw.tenant.iter().flat_map(|tenant| &tenant.keys)) {
-            if !seen.insert(text.as_ref()) {
+            if !seen.insert(text.as_ref().to_ascii_lowercase()) {
                 self.problem(Some(text), "this stands in the file twice: names and keys are one tenant's alone");
             }
         }

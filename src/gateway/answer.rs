@@ -107,6 +107,8 @@ async fn whole(
     let (head, body) = response.into_parts();
     let came = match read_answer(&watch.app, body, &watch.exchange).await? {
         Ok(came) => came,
+        // Without room it was not read. To be told to come again would have the client pay for it once more.
+        Err((Error::NoRoom, _)) if watch.plan.fail_closed => return Err(Error::AnswerUnread),
         Err((why, _)) if watch.plan.fail_closed => return Err(why),
         Err((why, body)) => return Ok(unchecked(head, body, &why, &watch.exchange)),
     };

@@ -17,7 +17,7 @@ use crate::domain::{Country, Coverage, Hint, Layers, Mode, Unavailable};
 use crate::policy::PolicySet;
 use crate::remote::Fetcher;
 use crate::telemetry::{AuditGauges, Metrics, ModelGauges};
-use crate::upstream::{Destination, Fleet, Key, UpstreamError};
+use crate::upstream::{Asked, Destination, Fleet, Key, UpstreamError};
 use crate::wire::{Inbound, NotePlace};
 
 use super::body::Body;
@@ -175,6 +175,12 @@ pub struct App {
     pub(super) observers: Arc<Semaphore>,
 }
 
+/// A model as one tenant knows it: what is learnt from one's requests changes nothing for another's.
+fn learnt(caller: &Caller, model: Option<&str>) -> String {
+    let model: String = model.unwrap_or_default().chars().take(200).collect();
+    format!("{}\n{model}", caller.tenant.as_deref().unwrap_or_default())
+}
+
 impl App {
     /// Joins the parts.
     #[must_use]
@@ -231,11 +237,15 @@ impl App {
     pub(super) async fn send(
         &self,
         caller: &Caller,
-        model: Option<&str>,
+        model: Asked<'_>,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
         let deployment = routes::deployment(request.uri().path());
-        let to = Destination { server: caller.server.as_deref(), model: model.or(deployment.as_deref()) };
+        let model = match (model, deployment.as_deref()) {
+            (Asked::Nothing | Asked::Untold, Some(deployment)) => Asked::Model(deployment),
+            (model, _) => model,
+        };
+        let to = Destination { server: caller.server.as_deref(), model };
         if let Some(key) = &caller.upstream_key {
             request.extensions_mut().insert(Key(key.clone()));
         }
@@ -255,22 +265,23 @@ impl App {
         if let Some(key) = &caller.upstream_key {
             request.extensions_mut().insert(Key(key.clone()));
         }
-        self.upstream.switch(Destination { server: caller.server.as_deref(), model: model.as_deref() }, request).await
+        self.upstream
+            .switch(Destination { server: caller.server.as_deref(), model: model.as_deref().into() }, request)
+            .await
     }
 
     /// Where the note goes in a request for a model.
-    pub(super) fn note_place(&self, model: Option<&str>) -> NotePlace {
-        let known = self.note_in_user.contains_key(model.unwrap_or_default());
+    pub(super) fn note_place(&self, caller: &Caller, model: Option<&str>) -> NotePlace {
+        let known = self.note_in_user.contains_key(&learnt(caller, model));
         if known { NotePlace::InUser } else { self.settings.note_place }
     }
 
     /// The model's server refuses an operator's message where the settings put it.
-    pub(super) fn note_goes_into_user_messages(&self, model: Option<&str>) {
-        let model = model.unwrap_or_default();
+    pub(super) fn note_goes_into_user_messages(&self, caller: &Caller, model: Option<&str>) {
         tracing::info!(
             "a model takes no operator's message late in a conversation: the note goes into the user's message"
         );
-        self.note_in_user.insert(model.chars().take(200).collect(), ());
+        self.note_in_user.insert(learnt(caller, model), ());
     }
 
     /// Reads a turn with the policies in force. Pictures behind URLs are fetched first where there is a norm to hold them against; the models' time begins after that.

@@ -11,6 +11,9 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use super::body::BoxError;
 use super::budget::Room;
 
+/// What a frame takes at least, however little it brings.
+pub(super) const FRAME: usize = 256;
+
 /// How far a body was read.
 #[derive(Debug)]
 pub(super) enum Read {
@@ -51,7 +54,7 @@ where
             }
             match left.checked_sub(size) {
                 None => return Read::Over,
-                Some(_) if !room.take(size) => return Read::NoRoom,
+                Some(_) if !room.take(size.max(FRAME)) => return Read::NoRoom,
                 Some(less) => left = less,
             }
         }

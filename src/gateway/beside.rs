@@ -16,6 +16,8 @@ use super::numbers::MOST_TEXTS;
 /// The most bytes of one of them, and of all of them together: what is over is not judged.
 const MOST: usize = 64 << 10;
 const MOST_TOGETHER: usize = 256 << 10;
+/// The most texts in them that are judged, one after the other.
+const MOST_JUDGED: usize = 64;
 
 /// What stands beside the texts of an answer, up to a bound.
 #[derive(Debug, Default)]
@@ -86,7 +88,7 @@ impl Others {
     /// Judges all that a person, or a tool, gets. The words of what is heard are judged even where they are not shown: the sound goes where text is held back, whatever it
     /// says.
     pub(super) async fn judge(&mut self, watch: &mut Watch) -> Vec<Judged> {
-        let (mut all, mut left) = (Vec::new(), MOST_TOGETHER);
+        let (mut all, mut left, mut texts_left) = (Vec::new(), MOST_TOGETHER, MOST_JUDGED);
         for ((number, surface, _), said) in &mut self.said {
             let Some(words) = &mut said.words else { continue };
             words.push_str(said.joint.rest());
@@ -99,7 +101,13 @@ impl Others {
             }
             left -= words.len();
             let mut verdict = Verdict { outcome: Outcome::Kept, ..Verdict::unguarded() };
-            for text in surface.texts(words) {
+            let texts = surface.texts(words);
+            said.over = texts.len() > texts_left;
+            if said.over {
+                continue;
+            }
+            texts_left -= texts.len();
+            for text in texts {
                 verdict = together([verdict, watch.look(&text).await]);
             }
             if said.gone && verdict.outcome == Outcome::Breached {

@@ -51,10 +51,11 @@ where
         return Err(Error::BodyTooLarge { limit });
     }
     let expected = usize::try_from(body.size_hint().exact().unwrap_or_default()).unwrap_or_default().min(limit);
-    if !bounds.room.take(expected) {
+    // What is only announced takes no room: else whoever announces much and sends nothing would keep others out.
+    if !bounds.room.fits(expected) {
         return Err(Error::NoRoom);
     }
-    let mut came = Came { read: 0, taken: expected };
+    let mut came = Came { read: 0 };
     let whole = async {
         // A small body comes in one frame: it is not copied.
         let Some(first) = came.next(&mut body, bounds).await? else { return Ok(Bytes::new()) };
@@ -70,10 +71,9 @@ where
     tokio::time::timeout(bounds.patience, whole).await.map_err(|_| Error::BodyLate)?
 }
 
-/// How much of a body came, and for how much of it room was taken.
+/// How much of a body came.
 struct Came {
     read: usize,
-    taken: usize,
 }
 
 impl Came {
@@ -89,11 +89,9 @@ impl Came {
             if self.read > limit {
                 return Err(Error::BodyTooLarge { limit });
             }
-            let more = self.read.saturating_sub(self.taken);
-            if !bounds.room.take(more) {
+            if !bounds.room.take(data.len()) {
                 return Err(Error::NoRoom);
             }
-            self.taken += more;
             if !data.is_empty() {
                 return Ok(Some(data));
             }
@@ -121,6 +119,9 @@ pub(super) fn linger(tasks: &TaskTracker, mut body: Incoming, headers: &HeaderMa
     }
 }
 
+/// The most codings of one body that are undone. Nobody needs a second one; each takes room and time.
+const MOST_CODINGS: usize = 2;
+
 /// Undoes the `Content-Encoding` of a whole body, within `limit` bytes of plain text. That takes long for a large one, and is done where it delays nobody.
 ///
 /// # Errors
@@ -132,13 +133,15 @@ pub(super) async fn decoded(bytes: Bytes, headers: &HeaderMap, limit: usize, roo
     }
     let named = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let named = named.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase());
-    let encodings: Vec<String> = named.collect();
+    let encodings: Vec<String> = named.filter(|name| !matches!(name.as_str(), "" | "identity")).collect();
+    if encodings.len() > MOST_CODINGS {
+        return Err(Error::Encoding);
+    }
     let room = room.clone();
     let decoding = tokio::task::spawn_blocking(move || {
         let mut plain = bytes;
         for encoding in encodings.iter().rev() {
             plain = match encoding.as_str() {
-                "" | "identity" => plain,
                 "gzip" | "x-gzip" => inflated(flate2::read::MultiGzDecoder::new(plain.as_ref()), limit, &room)?,
                 "deflate" => inflated(flate2::read::ZlibDecoder::new(plain.as_ref()), limit, &room)?,
                 _ => return Err(Error::Encoding),
@@ -238,6 +241,9 @@ mod tests {
         assert_eq!(decoded(bomb.clone(), &headers, 100_000, &room(100_000)).await.unwrap().len(), 100_000);
         assert!(matches!(decoded(bomb.clone(), &headers, 100_000, &room(90_000)).await, Err(Error::NoRoom)));
         assert!(matches!(decoded(bomb, &headers, 99_999, &room(100_000)).await, Err(Error::BodyTooLarge { .. })));
+        let stacked = HeaderMap::from_iter([(header::CONTENT_ENCODING, HeaderValue::from_static("gzip, gzip, gzip"))]);
+        let many = decoded(Bytes::from("x"), &stacked, 100, &room(100)).await;
+        assert!(matches!(many, Err(Error::Encoding)));
         assert!(matches!(decoded(Bytes::from("no gzip"), &headers, 100, &room(100)).await, Err(Error::Encoding)));
     }
 }

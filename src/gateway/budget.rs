@@ -46,6 +46,11 @@ struct Taken {
 }
 
 impl Room {
+    /// Whether there is room for so many more bytes now. None is taken.
+    pub(super) fn fits(&self, bytes: usize) -> bool {
+        bytes.div_ceil(UNIT) <= self.budget.free.available_permits()
+    }
+
     /// Takes room for so many more bytes. `false`: there is none, and nothing was taken.
     #[must_use]
     pub(super) fn take(&self, bytes: usize) -> bool {
@@ -87,7 +92,8 @@ mod tests {
     fn small_pieces_share_a_page() {
         let budget = Budget::new(UNIT);
         let room = budget.room();
-        assert!((0..UNIT).all(|_| room.take(1)) && !room.take(1));
+        assert!(room.fits(UNIT) && room.fits(UNIT), "asking takes nothing");
+        assert!((0..UNIT).all(|_| room.take(1)) && !room.take(1) && !room.fits(1));
         assert!(!budget.room().take(usize::MAX));
     }
 }

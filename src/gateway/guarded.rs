@@ -48,7 +48,8 @@ pub(super) async fn guarded(
     let inbound = Arc::new(Inbound::read(api, plain)?); // what Comity does not know stays as it came
     exchange.asked(inbound.model(), inbound.stream());
     let (hint, wrong) = hint(app, caller, &inbound, &parts.headers);
-    if inbound.moderation() == Some(ModerationMode::Score) {
+    let open = !app.policies.load().set.floor().requests_tighten;
+    if open && inbound.moderation() == Some(ModerationMode::Score) {
         return shadow::of_one(app, caller, parts, came, inbound, exchange).await;
     }
     wrong.into_iter().next().map_or(Ok(()), Err)?;

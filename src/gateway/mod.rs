@@ -40,5 +40,5 @@ pub use judging::{Understood, judge_by_norms, look_at, understand, understand_na
 pub use packs::{PacksError, read_packs};
 pub use reload::{Reload, Sources, keep_fresh, reload, reload_policies, reload_tenants, unknown_overlay};
 pub use serve::{Listener, Shutdown, serve};
-pub use tenants::Tenants;
+pub use tenants::{OWN_KEYS, Tenants};
 pub use tls::{Tls, TlsError};

@@ -14,6 +14,7 @@ use crate::domain::{Coverage, Ended, Outcome, Verdict};
 use crate::wire::{Answer, Api, Event, Joint, Piece, sse};
 
 use super::answer::is_event_stream;
+use super::begun::FRAME;
 use super::beside::Others;
 use super::body::{self, Body, BoxError};
 use super::budget::Room;
@@ -64,7 +65,7 @@ impl Copy {
         }
         self.copied.lost = match self.left.checked_sub(data.len()) {
             None => Some("too-large"),
-            Some(_) if !self.room.take(data.len()) => Some("no-room"),
+            Some(_) if !self.room.take(data.len().max(FRAME)) => Some("no-room"),
             Some(left) => {
                 self.left = left;
                 self.copied.chunks.push(data.clone());

@@ -35,7 +35,7 @@ impl Outgoing {
     /// message, at once for this request and from the beginning for the model's next ones.
     pub(super) async fn send(&mut self, app: &App) -> Result<Response<Body>, UpstreamError> {
         let Some(note) = &self.note else { return self.post(app, self.came.clone(), self.headers.clone()).await };
-        self.place = app.note_place(self.inbound.model());
+        self.place = app.note_place(&self.caller, self.inbound.model());
         let educated = self.inbound.educated(note, self.place);
         let answered = self.post(app, educated.clone(), self.changed()).await?;
         if answered.status() != StatusCode::BAD_REQUEST || self.place == NotePlace::InUser {
@@ -48,7 +48,7 @@ impl Outgoing {
         match self.post(app, other, self.anew()).await {
             Ok(accepted) if accepted.status().is_success() => {
                 self.place = NotePlace::InUser;
-                app.note_goes_into_user_messages(self.inbound.model());
+                app.note_goes_into_user_messages(&self.caller, self.inbound.model());
                 Ok(accepted)
             }
             // What it refuses is not the note.
@@ -91,7 +91,7 @@ impl Outgoing {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         let request = request(Method::POST, self.uri.clone(), headers, full(body));
-        app.send(&self.caller, self.inbound.model(), request).await
+        app.send(&self.caller, self.inbound.model().into(), request).await
     }
 }
 

@@ -12,7 +12,6 @@ use crate::policy::{PolicySet, Severity};
 
 use super::app::{App, Policies, Refused};
 use super::packs::read_packs;
-use super::tenants::Tenants;
 use super::tls::Tls;
 
 /// How long a folder has to be quiet before it is read: an editor, or a copy of many files, writes in several steps.
@@ -43,13 +42,21 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The folders in which they lie. Files are exchanged by renaming, and in a mounted volume by a link beside them: only their folder tells.
-    fn folders(&self) -> impl Iterator<Item = (&Path, RecursiveMode)> {
+    /// The names of the files that are watched by themselves.
+    fn names(&self) -> Vec<std::ffi::OsString> {
+        self.files().filter_map(|file| file.file_name()).map(ToOwned::to_owned).collect()
+    }
+
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
         let certificates = self.tls.iter().map(|tls| tls.files());
         let certificates =
             certificates.flat_map(|files| [Some(&files.certificate), Some(&files.key), files.client_roots.as_ref()]);
-        let files = self.tenants.as_ref().into_iter().chain(certificates.flatten());
-        let beside = files.filter_map(|file| file.parent());
+        self.tenants.as_ref().into_iter().chain(certificates.flatten())
+    }
+
+    /// The folders in which they lie. Files are exchanged by renaming, and in a mounted volume by a link beside them: only their folder tells.
+    fn folders(&self) -> impl Iterator<Item = (&Path, RecursiveMode)> {
+        let beside = self.files().filter_map(|file| file.parent());
         let here = |folder: &'static str| Path::new(folder);
         let beside = beside.map(move |folder| if folder.as_os_str().is_empty() { here(".") } else { folder });
         let policies = self.policies.iter().map(|folder| (folder.as_path(), RecursiveMode::Recursive));
@@ -90,14 +97,26 @@ pub async fn reload(app: &App, sources: &Sources) {
 /// A watcher that notifies `again`. Where the system cannot watch, signals still work.
 fn watch(sources: &Sources, again: &Arc<Notify>) -> Option<impl Watcher> {
     let again = Arc::clone(again);
+    let names = sources.names();
+    let policies = sources.policies.clone().and_then(|folder| folder.canonicalize().ok());
     let told = move |event: notify::Result<notify::Event>| {
-        // What reads the folder, we among them, does not change it.
-        if event.is_ok_and(|event| !event.kind.is_access()) {
+        let concerns = |path: &Path| {
+            let name = path.file_name().unwrap_or_default();
+            // A volume's files are links into a folder `..data`, which is exchanged as a whole.
+            let ours = names.iter().any(|ours| ours == name) || name.as_encoded_bytes().starts_with(b"..");
+            let in_policies = policies.as_ref().is_some_and(|folder| path.starts_with(folder));
+            ours || (in_policies && path.extension().is_none_or(|extension| extension == "toml"))
+        };
+        // What reads the folder, we among them, does not change it; and the audit may lie beside a watched file.
+        if event.is_ok_and(|event| !event.kind.is_access() && event.paths.iter().any(|path| concerns(path))) {
             again.notify_one();
         }
     };
     let watching = notify::recommended_watcher(told).and_then(|mut watcher| {
-        sources.folders().try_for_each(|(folder, how)| watcher.watch(folder, how))?;
+        // By its real path, by which it is told of.
+        sources
+            .folders()
+            .try_for_each(|(folder, how)| watcher.watch(&folder.canonicalize().unwrap_or(folder.to_owned()), how))?;
         Ok(watcher)
     });
     watching
@@ -156,7 +175,7 @@ fn take_tenants(app: &App, tenants: Vec<Tenant>) -> Reload {
     let became = if same { Reload::Same } else { Reload::Taken };
     if became == Reload::Taken {
         tracing::info!(tenants = tenants.len(), "other tenants are in force");
-        app.tenants.store(Arc::new(Tenants::new(tenants, before.others(), &app.settings)));
+        app.tenants.store(Arc::new(before.changed(tenants, before.others(), &app.settings)));
     }
     app.metrics.reloaded("tenants", became.word());
     became

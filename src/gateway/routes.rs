@@ -36,8 +36,12 @@ fn plain(path: &str) -> String {
         match segment {
             "" | "." => {}
             ".." => drop(segments.pop()),
-            // What stands behind a semicolon is a parameter to some servers.
-            _ => segments.push(segment.split(';').next().unwrap_or_default().to_ascii_lowercase()),
+            _ => {
+                // What stands behind a semicolon is a parameter to some servers, and others pass over a line break at the end.
+                let name = segment.split([';', '?', '#']).next().unwrap_or_default();
+                let name: String = name.chars().filter(|letter| !letter.is_control()).collect();
+                segments.push(name.trim().to_ascii_lowercase());
+            }
         }
     }
     segments.iter().flat_map(|segment| ["/", segment]).collect()
@@ -121,6 +125,10 @@ mod tests {
             "/V1/Chat/Completions",
             "/v1/chat%2Fcompletions",
             "/v1/chat;v=1/completions;x=1",
+            "/v1/chat/completions%0A",
+            "/v1/chat/completions%250a",
+            "/v1/chat/completions%20",
+            "/v1/chat/comp%00letions%3Fx",
             "/openai/deployments/m/chat/completions",
         ] {
             assert_eq!(route(&Method::POST, path), Route::Guarded(Api::Chat), "{path}");

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, request};
+use http::{HeaderValue, Request, Response, Version, header, request};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
@@ -156,6 +156,12 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
     let exchange = Exchange::begin(app, &parts, route != Route::Pass);
     let (caller, places) = match admitted(app, &mut parts, &exchange) {
         Ok(admitted) => admitted,
+        // Nobody knows where the next request would begin.
+        Err(error @ Error::Head(_)) if parts.version <= Version::HTTP_11 => {
+            let mut response = refuse(&error, &exchange);
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            return response;
+        }
         Err(error) => {
             linger(&app.tasks, body, &parts.headers);
             return refuse(&error, &exchange);
@@ -163,7 +169,7 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
     };
     let answered = match route {
         Route::Guarded(api) => guarded(app, api, &caller, parts, body, &exchange).await,
-        Route::Pass => pass(app, &caller, parts, body, &exchange).await,
+        Route::Pass => pass(app, &caller, &places, parts, body, &exchange).await,
     };
     match answered {
         Ok(mut response) => {
@@ -176,17 +182,20 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
 }
 
 /// Whom a request comes from, and its places among those under way: the tenant's and the server's.
-fn admitted(app: &App, parts: &mut request::Parts, exchange: &Exchange) -> Result<(Arc<Caller>, Places), Error> {
+fn admitted(app: &App, parts: &mut request::Parts, exchange: &Exchange) -> Result<(Arc<Caller>, Arc<Places>), Error> {
     head::sound(parts)?;
     let caller = app.caller(&mut parts.headers)?;
     exchange.comes_from(&caller);
-    let places = Places(caller.admit()?, app.place(caller.mode)?);
-    Ok((caller, places))
+    let places = Places { _tenants: caller.admit()?, _servers: app.place(caller.mode)? };
+    Ok((caller, Arc::new(places)))
 }
 
 /// What a request holds while it is under way.
-#[expect(dead_code, reason = "they are held, not read")]
-struct Places(Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>);
+#[derive(Debug)]
+pub(super) struct Places {
+    _tenants: Option<OwnedSemaphorePermit>,
+    _servers: Option<OwnedSemaphorePermit>,
+}
 
 fn refuse(error: &Error, exchange: &Exchange) -> Response<Body> {
     tracing::debug!(%error, "request not served");
@@ -194,7 +203,7 @@ fn refuse(error: &Error, exchange: &Exchange) -> Response<Body> {
     let mut response = error.response();
     exchange.stamp(response.headers_mut());
     // No decision was carried out, whatever was decided.
-    response.headers_mut().insert("comity-decision", http::HeaderValue::from_static("none"));
+    response.headers_mut().insert("comity-decision", HeaderValue::from_static("none"));
     response
 }
 
@@ -203,7 +212,7 @@ struct Placed {
     body: Body,
     /// The body's failure, which waits until what came before it is on its way.
     failed: Option<BoxError>,
-    _places: Places,
+    _places: Arc<Places>,
 }
 
 impl HttpBody for Placed {

@@ -60,14 +60,14 @@ pub(super) async fn beside(
         let body = Passing::body(body, Way::Up, exchange.clone(), None);
         let request = outgoing::request(parts.method, parts.uri, parts.headers, body);
         return Ok(passed(
-            app.send(caller, model.as_deref(), request).await.map_err(|why| exchange.blamed(why))?,
+            app.send(caller, model.asked(), request).await.map_err(|why| exchange.blamed(why))?,
             exchange,
         ));
     };
     let (copy, from) = Copy::new(app.settings.limits.body, exchange.room());
     let body = Passing::body(body, Way::Up, exchange.clone(), Some(copy));
     let request = outgoing::request(parts.method, parts.uri, parts.headers.clone(), body);
-    let response = app.send(caller, model.as_deref(), request).await.map_err(|why| exchange.blamed(why))?;
+    let response = app.send(caller, model.asked(), request).await.map_err(|why| exchange.blamed(why))?;
     Ok(observed((app, caller), response, parts.headers, Request::Passing(api, from), exchange, place))
 }
 
@@ -82,7 +82,7 @@ pub(super) async fn of_one(
 ) -> Result<Response<Body>, Error> {
     exchange.shadowed();
     let request = outgoing::request(parts.method, parts.uri, parts.headers.clone(), body::full(came));
-    let response = app.send(caller, inbound.model(), request).await?;
+    let response = app.send(caller, inbound.model().into(), request).await?;
     let Ok(place) = Arc::clone(&app.observers).try_acquire_owned() else {
         exchange.covered(Coverage::unscanned("request", "observers-busy"));
         return Ok(passed(response, exchange));

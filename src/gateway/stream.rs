@@ -72,6 +72,8 @@ struct Guarded {
     texts: BTreeMap<u32, Text>,
     held: VecDeque<Held>,
     held_bytes: usize,
+    /// The bytes for which room was taken.
+    charged: usize,
     /// The last event that carried text: its envelope serves for the verdict.
     envelope: Option<Arc<Event>>,
     /// The event that ends the stream, as it came: `[DONE]`, or the one that carries the whole response.
@@ -98,6 +100,7 @@ impl Guarded {
             texts: BTreeMap::new(),
             held: VecDeque::new(),
             held_bytes: 0,
+            charged: 0,
             envelope: None,
             end: None,
             known: Known::default(),
@@ -156,7 +159,8 @@ impl Guarded {
 
     /// Whether what cannot be checked to its end may be shown: the policy does not withhold it, and nothing in it was found that is to be mended.
     fn may_go_by(&self) -> bool {
-        !self.withholds() && self.texts.values().all(|text| !text.stopped && text.due.is_none())
+        let sound = |text: &Text| !text.stopped && text.due.is_none() && !text.answer.has_breach();
+        !self.withholds() && self.texts.values().all(sound)
     }
 
     /// What waits goes out, and the rest as it comes; the record says that nobody looked at it.

@@ -1,6 +1,7 @@
 //! Who sends a request: a tenant, known by the hash of its key, or somebody whose key is the model server's affair.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +13,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{KeyHash, Others, Tenant};
 use crate::domain::{Country, Layers, Mode};
-use crate::upstream::CREDENTIALS;
+use crate::upstream::{CREDENTIALS, forget_credentials, socket_keys};
 
 use super::app::Settings;
 use super::error::Error;
 
+/// How the keys begin that `comity key` makes.
+pub const OWN_KEYS: &str = "ck-";
+
 /// The tenants, by their keys.
 #[derive(Debug, Default)]
 pub struct Tenants {
+    callers: Vec<Arc<Caller>>,
     by_key: HashMap<KeyHash, Arc<Caller>>,
     all: Vec<Tenant>,
     others: Others,
@@ -39,20 +44,32 @@ pub(super) struct Caller {
     pub(super) hides_verdict: bool,
     pub(super) server: Option<String>,
     pub(super) upstream_key: Option<SecretString>,
+    limits: (Option<usize>, Option<NonZeroU32>),
     places: Option<Arc<Semaphore>>,
-    rate: Option<DefaultDirectRateLimiter>,
+    rate: Option<Arc<DefaultDirectRateLimiter>>,
 }
 
 impl Tenants {
     /// Joins the tenants with the server's settings.
     #[must_use]
     pub fn new(all: Vec<Tenant>, others: Others, settings: &Settings) -> Self {
-        let mut by_key = HashMap::new();
+        Self::default().changed(all, others, settings)
+    }
+
+    /// Other tenants in the place of these. What a tenant has under way, and had in this minute, counts on where its limits are the same.
+    #[must_use]
+    pub fn changed(&self, all: Vec<Tenant>, others: Others, settings: &Settings) -> Self {
+        let (mut callers, mut by_key) = (Vec::new(), HashMap::new());
         for tenant in &all {
-            let caller = Arc::new(Caller::of(tenant, settings));
+            let mut caller = Caller::of(tenant, settings);
+            if let Some(before) = self.callers.iter().find(|before| before.tenant == caller.tenant) {
+                caller.count_on(before);
+            }
+            let caller = Arc::new(caller);
             by_key.extend(tenant.keys.iter().map(|key| (*key, Arc::clone(&caller))));
+            callers.push(caller);
         }
-        Self { by_key, all, others }
+        Self { callers, by_key, all, others }
     }
 
     /// Every tenant.
@@ -73,26 +90,28 @@ impl Tenants {
     /// # Errors
     /// [`Error::Key`].
     pub(super) fn caller(&self, headers: &mut HeaderMap) -> Result<Option<Arc<Caller>>, Error> {
-        if self.by_key.is_empty() && self.others == Others::Pass {
-            return Ok(None);
-        }
-        let known = credentials(headers).find_map(|key| self.by_key.get(&KeyHash::of(key))).cloned();
+        let keys = credentials(headers);
+        let known = keys.iter().find_map(|key| self.by_key.get(&KeyHash::of(key))).cloned();
+        // A key that Comity made, and that is nobody's any more, is no key of the model server's.
+        let revoked = keys.iter().any(|key| key.starts_with(OWN_KEYS.as_bytes()));
         match (&known, self.others) {
             (None, Others::Refuse) => return Err(Error::Key),
+            (None, Others::Pass) if revoked => return Err(Error::Key),
             (None, Others::Pass) => {}
-            (Some(_), _) => CREDENTIALS.iter().for_each(|name| drop(headers.remove(name))),
+            (Some(_), _) => forget_credentials(headers),
         }
         Ok(known)
     }
 }
 
 /// The keys that a request bears.
-fn credentials(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+fn credentials(headers: &HeaderMap) -> Vec<&[u8]> {
     let values = CREDENTIALS.iter().flat_map(|name| headers.get_all(name));
-    values.map(HeaderValue::as_bytes).map(|value| match value.split_at_checked(7) {
+    let keys = values.map(HeaderValue::as_bytes).map(|value| match value.split_at_checked(7) {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case(b"bearer ") => key.trim_ascii(),
         Some(_) | None => value.trim_ascii(),
-    })
+    });
+    keys.chain(socket_keys(headers)).collect()
 }
 
 impl Caller {
@@ -115,8 +134,19 @@ impl Caller {
             hides_verdict: tenant.verdict == Some(false),
             server: tenant.server.clone(),
             upstream_key: tenant.upstream_key.clone(),
+            limits: (tenant.concurrent, tenant.per_minute),
             places: tenant.concurrent.map(|most| Arc::new(Semaphore::new(most))),
-            rate: tenant.per_minute.map(|most| RateLimiter::direct(Quota::per_minute(most))),
+            rate: tenant.per_minute.map(|most| Arc::new(RateLimiter::direct(Quota::per_minute(most)))),
+        }
+    }
+
+    /// Takes over the counts of what the tenant was before, where they are held against the same limits.
+    fn count_on(&mut self, before: &Self) {
+        if self.limits.0 == before.limits.0 {
+            self.places.clone_from(&before.places);
+        }
+        if self.limits.1 == before.limits.1 {
+            self.rate.clone_from(&before.rate);
         }
     }
 
@@ -129,7 +159,7 @@ impl Caller {
             Some(places) => Some(Arc::clone(places).try_acquire_owned().map_err(|_| Error::TenantBusy)?),
             None => None,
         };
-        match self.rate.as_ref().map(DefaultDirectRateLimiter::check) {
+        match self.rate.as_ref().map(|rate| rate.check()) {
             Some(Err(until)) => Err(Error::TenantRate { wait: until.wait_time_from(DefaultClock::default().now()) }),
             Some(Ok(())) | None => Ok(place),
         }
@@ -156,7 +186,13 @@ mod tests {
             (CREDENTIALS[1].clone(), "ck-1"),
             (CREDENTIALS[2].clone(), "ck-1"),
         ] {
-            assert_eq!(credentials(&headers(name, value)).collect::<Vec<_>>(), [b"ck-1"]);
+            assert_eq!(credentials(&headers(name, value)), [b"ck-1"]);
         }
+        // As browsers have it, which can set no header of a WebSocket.
+        let socket = "realtime, openai-insecure-api-key.ck-1, openai-beta.realtime-v1";
+        let mut headers = headers(header::SEC_WEBSOCKET_PROTOCOL, socket);
+        assert_eq!(credentials(&headers), [b"ck-1"]);
+        forget_credentials(&mut headers);
+        assert_eq!(headers[header::SEC_WEBSOCKET_PROTOCOL], "realtime, openai-beta.realtime-v1");
     }
 }

@@ -19,6 +19,7 @@ use super::error::Error;
 use super::exchange::Exchange;
 use super::observe;
 use super::outgoing;
+use super::serve::Places;
 use super::tenants::Caller;
 
 /// How long nothing may come from either side.
@@ -38,23 +39,23 @@ pub(super) fn asked_for(parts: &request::Parts) -> bool {
 /// Asks the model server for a WebSocket. Where it agrees, both connections become one; else its answer passes.
 ///
 /// # Errors
-/// [`Error::Busy`] where too many requests are under way: a tunnel counts as one until it is closed. In shadow nobody is turned away. The upstream's failure.
+/// The upstream's failure.
 pub(super) async fn open(
     app: &Arc<App>,
     caller: &Caller,
+    places: &Arc<Places>,
     mut parts: request::Parts,
     exchange: &Exchange,
 ) -> Result<Response<Body>, Error> {
-    let place = app.place(caller.mode)?;
     let client = parts.extensions.remove::<OnUpgrade>();
     let request = outgoing::request(parts.method, parts.uri, parts.headers, full(Bytes::new()));
     let mut response = app.switch(caller, request).await?;
     let (StatusCode::SWITCHING_PROTOCOLS, Some(client)) = (response.status(), client) else {
         return Ok(observe::passed(response, exchange));
     };
-    let (upstream, exchange) = (hyper::upgrade::on(&mut response), exchange.clone());
+    let (upstream, exchange, places) = (hyper::upgrade::on(&mut response), exchange.clone(), Arc::clone(places));
     app.tasks.spawn(async move {
-        let _place = place;
+        let _places = places; // it counts as a request until it is closed
         exchange.ended(match try_join(client, upstream).await {
             Ok((client, upstream)) => joined(client, upstream).await,
             Err(_) => Ended::ClientGone,

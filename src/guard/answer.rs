@@ -101,6 +101,12 @@ impl Answer {
         }
     }
 
+    /// Whether a piece of the model's own answer was found that is to be mended.
+    #[must_use]
+    pub fn has_breach(&self) -> bool {
+        !self.bad.is_empty()
+    }
+
     /// The model's answer is over.
     pub fn finish(&mut self) {
         if !self.ended {

@@ -120,7 +120,9 @@ impl Client {
                 Ok(response) => return self.0.answer(response).map_err(|why| Failure { why, unsent: false }),
                 Err(failure) => failure,
             };
-            if !(failure.unsent && body.ready() && tries < self.0.options.retries) {
+            // A connection that took too long is not tried again here: the client waited long enough.
+            let again = failure.unsent && !matches!(failure.why, UpstreamError::Timeout { .. });
+            if !(again && body.ready() && tries < self.0.options.retries) {
                 return Err(failure);
             }
             tokio::time::sleep(wait(tries)).await;
@@ -278,8 +280,7 @@ fn wait(tries: u32) -> Duration {
 /// What the pool's error means.
 fn failure(error: &legacy::Error) -> Failure {
     if let Some(&why) = cause::<UpstreamError>(error) {
-        // The connector's own word. A connection that took too long is not tried again: the client waited long enough.
-        return Failure { why, unsent: !matches!(why, UpstreamError::Timeout { .. }) };
+        return Failure { why, unsent: true }; // the connector's own word
     }
     tracing::warn!(error = chain(error), "the model server gave no answer");
     match cause::<hyper::Error>(error) {

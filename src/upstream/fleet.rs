@@ -35,8 +35,26 @@ pub struct Member {
 pub struct Destination<'a> {
     /// The server that it is bound to, by name.
     pub server: Option<&'a str>,
-    /// The model that it asks for. Without one, every server will do.
-    pub model: Option<&'a str>,
+    /// The model that it asks for.
+    pub model: Asked<'a>,
+}
+
+/// Which model a request asks for, as far as that is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Asked<'a> {
+    /// None: it is tried at the servers that serve every model, and where there are none, at all of them.
+    #[default]
+    Nothing,
+    /// This one: it is tried at the servers that serve it.
+    Model(&'a str),
+    /// It cannot be told: with its credentials and its text it goes to servers that serve every model, and nowhere else.
+    Untold,
+}
+
+impl<'a> From<Option<&'a str>> for Asked<'a> {
+    fn from(model: Option<&'a str>) -> Self {
+        model.map_or(Self::Nothing, Self::Model)
+    }
 }
 
 /// How a model server is doing.
@@ -143,10 +161,11 @@ impl Fleet {
 
     /// The servers that may have a request, the well ones first, each with whether it is the one that the credentials are meant for.
     fn candidates(&self, to: Destination<'_>) -> Vec<(&Server, bool)> {
+        let anything = to.model == Asked::Nothing && self.0.iter().all(|server| !server.models.is_empty());
         let mut all: Vec<_> = self
             .0
             .iter()
-            .filter(|server| server.may_have(to))
+            .filter(|server| server.may_have(to) || (anything && server.is(to)))
             .zip(std::iter::once(true).chain(std::iter::repeat(false)))
             .collect();
         all.sort_by_key(|(server, _)| !server.well());
@@ -166,8 +185,17 @@ fn head_for(head: &request::Parts, first: bool) -> request::Parts {
 
 impl Server {
     fn may_have(&self, to: Destination<'_>) -> bool {
-        let serves = |model| self.models.is_empty() || self.models.iter().any(|pattern| pattern.matches(model));
-        to.server.is_none_or(|name| name == self.name) && to.model.is_none_or(serves)
+        let named = |model| self.models.iter().any(|pattern| pattern.matches(model));
+        let serves = match to.model {
+            Asked::Model(model) => self.models.is_empty() || named(model),
+            Asked::Nothing | Asked::Untold => self.models.is_empty() || to.server.is_some(),
+        };
+        serves && self.is(to)
+    }
+
+    /// Whether a request is bound to this server, or to none.
+    fn is(&self, to: Destination<'_>) -> bool {
+        to.server.is_none_or(|name| name == self.name)
     }
 
     fn well(&self) -> bool {

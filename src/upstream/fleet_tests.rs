@@ -34,7 +34,7 @@ async fn silent() -> Options {
 }
 
 fn asking(model: &str) -> Destination<'_> {
-    Destination { server: None, model: Some(model) }
+    Destination { server: None, model: Asked::Model(model) }
 }
 
 async fn answer(fleet: &Fleet, to: Destination<'_>) -> Result<String, UpstreamError> {
@@ -56,8 +56,10 @@ async fn a_request_goes_to_the_first_that_serves_its_model() {
     for (model, server) in [("gpt-5", "one"), ("llama3.2:1b", "other"), ("o3", "one"), ("mistral", "rest")] {
         assert_eq!(answer(&fleet, asking(model)).await.unwrap(), format!("{server} Bearer client -"), "{model}");
     }
-    assert_eq!(answer(&fleet, Destination::default()).await.unwrap(), "one Bearer client -", "no model is named");
-    let bound = Destination { server: Some("rest"), model: Some("gpt-5") };
+    assert_eq!(answer(&fleet, Destination::default()).await.unwrap(), "rest Bearer client -", "no model is named");
+    let untold = Destination { server: None, model: Asked::Untold };
+    assert_eq!(answer(&fleet, untold).await.unwrap(), "rest Bearer client -");
+    let bound = Destination { server: Some("rest"), model: Asked::Model("gpt-5") };
     assert_eq!(answer(&fleet, bound).await.unwrap(), "rest Bearer client -");
 }
 
@@ -65,6 +67,13 @@ async fn a_request_goes_to_the_first_that_serves_its_model() {
 async fn a_model_that_nobody_serves_is_told() {
     let fleet = Fleet::new(vec![member("one", &["gpt-*"], named("one").await)]).unwrap();
     assert_eq!(answer(&fleet, asking("llama")).await.unwrap_err(), UpstreamError::Unserved);
+    let untold = Destination { server: None, model: Asked::Untold };
+    assert_eq!(answer(&fleet, untold).await.unwrap_err(), UpstreamError::Unserved, "no text goes somewhere on a guess");
+    assert_eq!(
+        answer(&fleet, Destination::default()).await.unwrap(),
+        "one Bearer client -",
+        "what asks for none has to go somewhere"
+    );
 }
 
 #[tokio::test]

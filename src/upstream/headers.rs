@@ -26,10 +26,26 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
 pub static CREDENTIALS: [HeaderName; 3] =
     [header::AUTHORIZATION, HeaderName::from_static("api-key"), HeaderName::from_static("x-api-key")];
 
+/// How a key begins among the protocols of a WebSocket: browsers can set no other header of one.
+const SOCKET_KEY: &str = "openai-insecure-api-key.";
+
+/// The keys among the protocols that a WebSocket is asked for.
+pub fn socket_keys(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    tokens(headers, &header::SEC_WEBSOCKET_PROTOCOL).filter_map(|name| name.strip_prefix(SOCKET_KEY)).map(str::as_bytes)
+}
+
 /// Takes out what a client identifies itself with.
-pub(super) fn forget_credentials(headers: &mut HeaderMap) {
+pub fn forget_credentials(headers: &mut HeaderMap) {
     for name in &CREDENTIALS {
         headers.remove(name);
+    }
+    if socket_keys(headers).next().is_some() {
+        let kept = tokens(headers, &header::SEC_WEBSOCKET_PROTOCOL).filter(|name| !name.starts_with(SOCKET_KEY));
+        let kept = HeaderValue::try_from(kept.collect::<Vec<_>>().join(", "));
+        headers.remove(header::SEC_WEBSOCKET_PROTOCOL);
+        if let Ok(kept) = kept.map_err(drop).and_then(|kept| if kept.is_empty() { Err(()) } else { Ok(kept) }) {
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, kept);
+        }
     }
 }
 

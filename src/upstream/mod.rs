@@ -15,8 +15,8 @@ pub use body::{Body, BoxError, Whole};
 pub use breaker::{Breaker, BreakerCounts};
 pub use client::{Client, Key};
 pub use error::{SetupError, UpstreamError};
-pub use fleet::{Destination, Fleet, Health, Member};
-pub use headers::{CREDENTIALS, strip_hop_by_hop};
+pub use fleet::{Asked, Destination, Fleet, Health, Member};
+pub use headers::{CREDENTIALS, forget_credentials, socket_keys, strip_hop_by_hop};
 pub use options::Options;
 
 #[cfg(test)]

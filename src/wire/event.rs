@@ -164,7 +164,10 @@ impl Event {
     /// [`Error`] where what is left cannot be read: then nobody knows what it says.
     pub fn without_leaks(&self) -> Result<Option<(Bytes, Self)>, Error> {
         match &self.0 {
-            Form::Chat(chunk) => Ok(chunk.without_leaks().map(|json| (sse::event(&json), self.clone()))),
+            Form::Chat(chunk) => {
+                let Some(json) = chunk.without_leaks() else { return Ok(None) };
+                Ok(Some((sse::event(&json), Self(Form::Chat(chunk.again(&json)?)))))
+            }
             Form::Responses(event) => {
                 let Some(json) = event.without_leaks().map(Bytes::from) else { return Ok(None) };
                 let clean = responses::Event::read(&json)?;

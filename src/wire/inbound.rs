@@ -59,9 +59,9 @@ struct Fields {
     moderation: Option<ModerationMode>,
 }
 
-/// The model that a JSON body asks for, whatever endpoint it is for; `None` where it names none or cannot be read.
+/// The model that a JSON body asks for, if any, whatever endpoint it is for; `None` where the body cannot be read.
 #[must_use]
-pub fn asked_model(body: &Bytes) -> Option<String> {
+pub fn asked_model(body: &Bytes) -> Option<Option<String>> {
     let mut model = None;
     let read = json::open(body).ok()?.object(&Path::Root, |cursor, name, _| {
         if name == "model" {
@@ -69,7 +69,7 @@ pub fn asked_model(body: &Bytes) -> Option<String> {
         }
         Ok(())
     });
-    read.ok().and(model)
+    read.ok().map(|_| model)
 }
 
 impl Inbound {

@@ -51,13 +51,14 @@ async fn the_model_decides_which_server_gets_a_request() {
 async fn endpoints_that_are_not_guarded_are_routed_too() {
     let packed = gzip(br#"{"input":"x","model":"big-embed"}"#);
     let json = ("content-type", "application/json; charset=utf-8");
-    let cases: [Case<'_>; 5] = [
+    let cases: [Case<'_>; 6] = [
         ("/v1/embeddings", &[json], br#"{"input":"x","model":"big-embed"}"#, true),
         ("/v1/embeddings", &[json, ("content-encoding", "gzip")], &packed, true),
         ("/openai/deployments/big-1/embeddings?api-version=1", &[json], br#"{"input":"x"}"#, true),
         ("/v1/embeddings", &[json], br#"{"input":"x","model":"small"}"#, false),
-        // No model can be told: every server will do, and the first one takes it.
-        ("/v1/embeddings", &[json], br#"{"input": half"#, true),
+        // No model can be told: it goes where every model is served, and to nobody on a guess.
+        ("/v1/embeddings", &[json], br#"{"input": half"#, false),
+        ("/v1/embeddings", &[json], br#"{"input":"x"}"#, false),
     ];
     for (path, headers, body, others) in cases {
         let other = Upstream::start(vec![Reply::json("{}")]).await;

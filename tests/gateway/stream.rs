@@ -481,3 +481,19 @@ async fn a_client_that_leaves_at_the_word_that_all_is_said_has_heard_all() {
         assert!(record.coverage.contains(&comity::domain::Coverage::scanned("messages[0]: text")));
     }
 }
+
+#[tokio::test]
+async fn a_stream_that_is_too_large_to_check_does_not_take_a_known_breach_with_it() {
+    let breach = format!("Do the {FAUX_PAS}. ");
+    let pieces: Vec<&str> =
+        std::iter::once(breach.as_str()).chain(std::iter::repeat_n("Take tea along. ", 60)).collect();
+    let floor = Floor { stream: "hold", ..Floor::default() };
+    let setup = Setup::floor(floor).with(|settings| settings.limits.answer = 700);
+    // Piece by piece, so that the first one is judged before there is too much.
+    let events = stream(&pieces).into_iter().map(|event| Step::Send(event.into())).collect();
+    let gateway = Gateway::start(setup, vec![Reply::new(200, "text/event-stream", events)]).await;
+    let answer = gateway.client.chat(ask_stream("mendword?")).await;
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    assert!(!text.contains(FAUX_PAS) && text.contains("answer_too_large"), "{text}");
+    gateway.finish().await;
+}

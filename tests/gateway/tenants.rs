@@ -182,3 +182,43 @@ async fn tenants_change_without_a_restart_and_mistakes_change_nothing() {
     assert_eq!(asks(&gateway, ("authorization", "Bearer ck-new"), "Hello?").await.status, 200);
     gateway.finish().await;
 }
+
+#[tokio::test]
+async fn what_was_counted_counts_on_when_tenants_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tenants.toml");
+    let few = Tenant { per_minute: 1.try_into().ok(), ..tenant("few", "ck-few") };
+    let gateway = Gateway::start(with(vec![few]), reply()).await;
+    assert_eq!(asks(&gateway, ("authorization", "Bearer ck-few"), "Hello?").await.status, 200);
+    let write = |most: u32, more: &str| {
+        let key = KeyHash::of(b"ck-few");
+        let text = format!("[[tenant]]\nname = \"few\"\nkeys = [\"{key}\"]\nrequests_per_minute = {most}\n{more}");
+        std::fs::write(&file, text).unwrap();
+    };
+    write(1, "country = \"FR\"\n");
+    assert_eq!(gateway.reload_tenants(&file).await, Reload::Taken);
+    assert_eq!(
+        asks(&gateway, ("authorization", "Bearer ck-few"), "Hello?").await.status,
+        429,
+        "the minute is not over"
+    );
+    write(2, "");
+    assert_eq!(gateway.reload_tenants(&file).await, Reload::Taken);
+    assert_eq!(
+        asks(&gateway, ("authorization", "Bearer ck-few"), "Hello?").await.status,
+        200,
+        "another limit begins anew"
+    );
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_key_of_comitys_that_is_nobodys_any_more_goes_nowhere() {
+    for setup in [with(vec![tenant("acme", "ck-1")]), with(Vec::new())] {
+        let gateway = Gateway::start(setup, reply()).await;
+        let answer = asks(&gateway, ("authorization", "Bearer ck-revoked"), "Hello?").await;
+        assert_eq!((answer.status.as_u16(), error(&answer)["code"].as_str()), (401, Some("invalid_api_key")));
+        assert_eq!(gateway.upstream.counts().begun, 0);
+        gateway.finish().await;
+    }
+}

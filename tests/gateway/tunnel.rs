@@ -76,14 +76,14 @@ async fn a_server_that_does_not_switch_answers_as_it_likes() {
 async fn a_tunnel_is_one_of_the_requests_under_way() {
     let (server, _asked) = echo().await;
     let gateway =
-        Gateway::before_another(Setup::default().with(|settings| settings.limits.concurrent = 2), server).await;
+        Gateway::before_another(Setup::default().with(|settings| settings.limits.concurrent = 1), server).await;
     let mut first = Raw::connect(gateway.address).await;
     first.write(ASKS).await;
     first.until("hello").await;
     let mut more = Raw::connect(gateway.address).await;
     more.write(ASKS).await;
     let answer = more.answer().await;
-    assert_eq!(answer.status(), 503, "one place for the tunnel, one for this request, and none for a second tunnel");
+    assert_eq!(answer.status(), 503, "the tunnel has the only place until it is closed");
     first.leave(true);
     gateway.finish().await;
 }
@@ -91,10 +91,10 @@ async fn a_tunnel_is_one_of_the_requests_under_way() {
 #[tokio::test]
 async fn in_shadow_nobody_is_turned_away() {
     let (server, _asked) = echo().await;
-    let setup = Setup::shadow(Mind::Fine).with(|settings| settings.limits.concurrent = 1);
+    let setup = Setup::shadow(Mind::Fine).with(|settings| settings.limits.concurrent = 0);
     let gateway = Gateway::before_another(setup, server).await;
     let mut raw = Raw::connect(gateway.address).await;
-    raw.write(ASKS).await; // the request has the only place, and the tunnel none
+    raw.write(ASKS).await;
     raw.until("hello").await;
     raw.leave(true);
     assert_eq!(gateway.finish_one().await.status, 101);
@@ -122,4 +122,27 @@ async fn a_request_that_asks_for_another_protocol_is_served_as_it_is() {
     let got = gateway.upstream.only();
     assert_eq!((got.body.as_ref(), got.header("upgrade")), (b"{\"input\":\"a\"}".as_slice(), None));
     gateway.finish_one().await;
+}
+
+#[tokio::test]
+async fn a_tunnel_counts_for_its_tenant_until_it_is_closed_and_its_key_stays_here() {
+    use comity::config::{KeyHash, Tenant};
+
+    let one =
+        Tenant { name: "one".to_owned(), keys: vec![KeyHash::of(b"ck-1")], concurrent: Some(1), ..Tenant::default() };
+    let (server, asked) = echo().await;
+    let gateway = Gateway::before_another(Setup { tenants: vec![one], ..Setup::default() }, server).await;
+    let asks =
+        ASKS.replace("Authorization: Bearer sk-test", "Sec-WebSocket-Protocol: realtime, openai-insecure-api-key.ck-1");
+    let mut raw = Raw::connect(gateway.address).await;
+    raw.write(&asks).await;
+    raw.until("hello").await;
+    let head = asked.await.unwrap();
+    assert!(head.contains("sec-websocket-protocol: realtime\r\n") && !head.contains("ck-1"), "{head}");
+    let mut second = Raw::connect(gateway.address).await;
+    second.write(&asks).await;
+    assert!(second.until("\r\n\r\n").await.starts_with("HTTP/1.1 429"));
+    raw.leave(true);
+    let records = gateway.finish().await;
+    assert!(records.iter().all(|record| record.tenant.as_deref() == Some("one")));
 }

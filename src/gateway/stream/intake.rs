@@ -15,6 +15,9 @@ use super::super::numbers::MOST_TEXTS;
 use super::super::observe::EVENT_LIMIT;
 use super::Guarded;
 
+/// In what steps room is taken for what is held.
+const STEP: usize = 64 << 10;
+
 impl Guarded {
     /// The most bytes of one event. The last ones of a response carry all of it, pictures that were made included.
     pub(super) fn event_limit(&self) -> usize {
@@ -50,6 +53,14 @@ impl Guarded {
         self.held_bytes += held.bytes.len();
         self.held.push_back(held);
         let drafts = self.texts.values().map(|text| text.answer.draft().len()).sum::<usize>();
+        let held = self.held_bytes + drafts;
+        // Room is taken in steps, for the most that was held so far.
+        while self.charged < held {
+            if !self.plan.exchange.room().take(STEP) {
+                return Err(Error::AnswerTooLarge { limit });
+            }
+            self.charged += STEP;
+        }
         if self.held_bytes.max(drafts) > limit { Err(Error::AnswerTooLarge { limit }) } else { Ok(()) }
     }
 

@@ -55,6 +55,11 @@ struct MadeDelta<'a> {
 }
 
 impl Chunk {
+    /// Reads what was made of this one.
+    pub(in crate::wire) fn again(&self, data: &[u8]) -> Result<Self, Error> {
+        Self::read(data, self.shape)
+    }
+
     /// Reads one `data:` payload; `[DONE]` is none.
     ///
     /// # Errors
