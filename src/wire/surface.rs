@@ -71,7 +71,7 @@ impl Surface {
         matches!(self, Self::Refusal | Self::Transcript)
     }
 
-    /// The texts in what it says. Of what a tool is called with these are the strings among its arguments that have [three words](speaks) or more, keys not counted;
+    /// The texts in what it says. Of what a tool is called with these are the strings among its arguments that have three words or more, keys not counted;
     /// where the arguments are no JSON, all of it.
     #[must_use]
     pub fn texts(self, said: &str) -> Vec<String> {
