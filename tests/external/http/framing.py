@@ -138,7 +138,8 @@ def check_an_unusual_head_is_understood(comity, upstream, sent, target, value, m
     if may_refuse and response.status in (400, 405, 501):
         return same([call.raw for call in upstream.seen], [], "what the model server got")
     same(response.status, 200, "the status")
-    (call,) = upstream.seen
+    # What an earlier check's client left behind may come late on a busy machine.
+    (call,) = [call for call in upstream.seen if not call.target.startswith(("/v1/embeddings", "/v1/chat/completions", "/v1/mod"))]
     same((call.target, values(call.headers, "x")), (target, [value]), "what the model server got")
 
 
