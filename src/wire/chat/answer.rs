@@ -84,6 +84,7 @@ impl Answer {
                 let gone = ["audio", "tool_calls", "function_call"].into_iter().chain(REASONING);
                 inner.extend(gone.map(|key| (key, Change::Remove)));
                 edits.members(message, inner);
+                outer.push(("text", Change::Remove));
             }
             (None, Shape::Text) => outer.push(("text", Change::Set(text))),
             (None, Shape::Message) => {

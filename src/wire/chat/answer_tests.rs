@@ -113,3 +113,10 @@ fn the_texts_of_the_older_completions_are_read_and_rewritten_where_they_stand() 
     let after = empty.rewritten(&BTreeMap::from([(0, "a".to_owned())]), &BTreeMap::new(), "stop");
     assert_eq!(after, r#"{"choices":[{"finish_reason":"stop","text":"a"}]}"#);
 }
+
+#[test]
+fn a_draft_that_stands_in_the_other_place_too_goes() {
+    let both = r#"{"choices":[{"index":0,"text":"old","message":{"content":"old"}}]}"#;
+    let new = rewritten(both);
+    assert!(!new.contains("old") && new.contains(r#""content":"new \"text\"""#), "{new}");
+}

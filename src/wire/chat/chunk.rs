@@ -136,6 +136,11 @@ impl Chunk {
                 edits.members(&choice.object, vec![logprobs, ("token_ids", Change::Remove)]);
             }
             if let Some(delta) = choice.said.as_ref() {
+                // Some servers say the same in the other API's place, too; where they say it there alone, it is what is read.
+                let content = delta.value("content").and_then(|span| self.data.get(span));
+                if content.is_some_and(|content| content != b"null") {
+                    edits.members(&choice.object, vec![("text", Change::Remove)]);
+                }
                 edits.members(delta, self.telling(choice, delta));
             }
         }

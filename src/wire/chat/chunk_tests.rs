@@ -188,3 +188,11 @@ fn recorded_streams_are_read_and_made_anew() {
         assert!(finished >= 1 && said > finished, "{}", path.display());
     }
 }
+
+#[test]
+fn a_text_beside_a_delta_goes_where_the_delta_says_it() {
+    let both = read(r#"{"choices":[{"index":0,"text":"a","delta":{"content":"a"}}]}"#);
+    assert_eq!(text(both.without_leaks().unwrap()), r#"{"choices":[{"index":0,"delta":{"content":"a"}}]}"#);
+    let alone = read(r#"{"choices":[{"index":0,"text":"a","delta":{"content":null}}]}"#);
+    assert_eq!((alone.without_leaks(), alone.deltas()[0].content.clone()), (None, Some("a".into())));
+}
