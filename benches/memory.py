@@ -1,6 +1,6 @@
 """How much memory bodies take: memory.py BINARY. 32 clients send pictures of 15 MB, 20 MB as base64, at once.
 
-It fails where the peak is over the bound of docs/benchmarks.md: what is taken at rest, and 2.5 times what bodies may take.
+It fails where the peak is over the bound of docs/benchmarks.md: what is taken at rest, and three times what bodies may take.
 """
 
 import base64
@@ -21,7 +21,7 @@ sys.path.insert(0, str(REPOSITORY / "tests/external"))
 from comity import PATIENCE, Comity, leave_when_told  # noqa: E402
 
 CLIENTS = 32
-FACTOR = 2.5
+FACTOR = 3
 QUESTION = "May I bring one of these to the baby's hundred-day feast in Beijing?"
 ANSWER = {"role": "assistant", "content": "Tea would be better."}
 COMPLETION = json.dumps({"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"index": 0, "message": ANSWER, "finish_reason": "stop"}]})
