@@ -1,6 +1,7 @@
 //! An answer that Comity gives in the model's place, whatever the API.
 
 use bytes::{Bytes, BytesMut};
+use serde::Serialize;
 
 use super::chat::{self, Chunk};
 use super::inbound::Api;
@@ -26,6 +27,15 @@ pub struct Declined<'a> {
     pub include_usage: bool,
     /// The verdict, where it is wanted.
     pub verdict: Option<&'a Moderation>,
+}
+
+/// The usage of an answer for which no model was asked: no token was spent.
+#[derive(Serialize, Default)]
+#[expect(clippy::struct_field_names, reason = "the names are OpenAI's")]
+pub(super) struct Tokens {
+    prompt_tokens: u32,
+    completion_tokens: u32,
+    total_tokens: u32,
 }
 
 impl Declined<'_> {

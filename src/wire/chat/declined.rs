@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::wire::declined::Declined;
+use crate::wire::declined::{Declined, Tokens};
 use crate::wire::{json, sse};
 
 #[derive(Serialize)]
@@ -50,15 +50,6 @@ enum Usage {
     Spent(Tokens),
     /// Null: as in every chunk but the last.
     Untold,
-}
-
-/// No model was asked, so no token was spent.
-#[derive(Serialize, Default)]
-#[expect(clippy::struct_field_names, reason = "the names are OpenAI's")]
-struct Tokens {
-    prompt_tokens: u32,
-    completion_tokens: u32,
-    total_tokens: u32,
 }
 
 /// A chat completion with one choice that says the text.

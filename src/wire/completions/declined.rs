@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::wire::declined::Declined;
+use crate::wire::declined::{Declined, Tokens};
 use crate::wire::{json, sse};
 
 #[derive(Serialize)]
@@ -23,15 +23,6 @@ struct Choice<'a> {
     index: u32,
     logprobs: Option<()>,
     finish_reason: Option<&'a str>,
-}
-
-/// No model was asked, so no token was spent.
-#[derive(Serialize, Default)]
-#[expect(clippy::struct_field_names, reason = "the names are OpenAI's")]
-struct Tokens {
-    prompt_tokens: u32,
-    completion_tokens: u32,
-    total_tokens: u32,
 }
 
 /// A completion in which each choice that was asked for says the text.
