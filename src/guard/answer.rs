@@ -8,7 +8,7 @@ use crate::domain::{
 };
 
 use super::next::{Next, RepairRequest};
-use super::pieces::{continued, first};
+use super::pieces::{continued, first, ranges};
 
 #[derive(Debug, Clone, PartialEq)]
 enum Phase {
@@ -116,10 +116,9 @@ impl Answer {
     }
 
     fn cut_pieces(&mut self) {
-        while let Some(length) = self.draft.get(self.cut..).and_then(|rest| first(rest, self.ended)) {
-            self.waiting.push_back(self.cut..self.cut + length);
-            self.cut += length;
-        }
+        let found = ranges(&self.draft, self.cut, self.ended);
+        self.cut = found.last().map_or(self.cut, |last| last.end);
+        self.waiting.extend(found);
     }
 
     /// What the machine needs next. Call it again after each answer until it says [`Next::Wait`] or [`Next::Done`].
@@ -299,11 +298,7 @@ impl Answer {
         self.repair_judgements.clear();
         self.before.clear();
         let text = continued(self.draft.get(..self.released).unwrap_or_default(), &text);
-        let mut from = 0;
-        while let Some(length) = text.get(from..).and_then(|rest| first(rest, true)) {
-            self.waiting.push_back(from..from + length);
-            from += length;
-        }
+        self.waiting.extend(ranges(&text, 0, true));
         self.repair = text;
         self.phase = Phase::Checking;
     }

@@ -3,6 +3,8 @@
 //! A piece is a sentence or a line. Where it ends depends on the text alone, never on how the text was cut into deltas: an end is only told once the
 //! character behind it is known or the text is over. So the same text has the same pieces, streamed or whole.
 
+use std::ops::Range;
+
 /// The most characters of a piece. Scripts without sentence marks (Thai) and run-on texts are cut at white space before this, or here.
 const MOST_CHARS: usize = 320;
 
@@ -41,6 +43,16 @@ pub(super) fn first(text: &str, over: bool) -> Option<usize> {
     (over && !text.is_empty()).then_some(text.len())
 }
 
+/// Where the pieces of `text` from an offset on lie, as far as that can be told.
+pub(super) fn ranges(text: &str, mut from: usize, over: bool) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    while let Some(length) = text.get(from..).and_then(|rest| first(rest, over)) {
+        found.push(from..from + length);
+        from += length;
+    }
+    found
+}
+
 /// Whether `text` ends with a sentence mark, closing quotes and brackets left aside.
 fn ends_sentence(text: &str) -> bool {
     let bare = text.trim_end_matches(['"', '\'', ')', ']', '*', '_', '»', '\u{201d}', '\u{2019}', '」', '』', '）']);
@@ -55,13 +67,7 @@ fn closes_by_itself(c: char) -> bool {
 /// All pieces of a whole text, in order; together they are the text.
 #[must_use]
 pub fn pieces(text: &str) -> Vec<&str> {
-    let mut rest = text;
-    let mut found = Vec::new();
-    while let Some((piece, behind)) = first(rest, true).and_then(|length| rest.split_at_checked(length)) {
-        found.push(piece);
-        rest = behind;
-    }
-    found
+    ranges(text, 0, true).into_iter().filter_map(|range| text.get(range)).collect()
 }
 
 /// A repaired answer as it goes on from what was shown: without a repeated beginning, and with a blank where words would run together.
