@@ -156,12 +156,11 @@ impl Exchange {
 
     /// The answer could not be checked to its end. A breach that was found stays one.
     pub(super) fn unverified(&self) {
-        if let Some(answer) = self.record().answer.as_mut().filter(|answer| answer.outcome != Outcome::Breached) {
-            answer.outcome = Outcome::Unverified;
-            return;
-        }
-        if self.record().answer.is_none() {
-            self.outcome(Outcome::Unverified);
+        let known = self.record().answer.as_ref().map(|answer| answer.outcome);
+        match known {
+            None => self.outcome(Outcome::Unverified),
+            Some(Outcome::Breached) => {}
+            Some(_) => self.record().answer.iter_mut().for_each(|answer| answer.outcome = Outcome::Unverified),
         }
     }
 
