@@ -5,6 +5,7 @@ Each row that was said has to stand in the document. Each row of the document ha
 
 import os
 import sys
+import traceback
 from pathlib import Path
 
 
@@ -14,6 +15,20 @@ def report(*rows):
     if os.environ.get("COMITY_RESULTS"):
         with open(os.environ["COMITY_RESULTS"], "a", encoding="utf-8") as file:
             file.writelines(row + "\n" for row in rows)
+
+
+def failures(checks):
+    """Runs checks, pairs of a name and a function, and counts those that fail. One that fails in whatever way must not hide the others."""
+    failed = 0
+    for name, check in checks:
+        try:
+            check()
+        except Exception:
+            failed += 1
+            print(f"FAILED {name}\n{traceback.format_exc()}", flush=True)
+        else:
+            print(f"ok     {name}", flush=True)
+    return failed
 
 
 def rows_of(path):

@@ -9,14 +9,10 @@
 # that COMITY_RESULTS names, too.
 set -euo pipefail
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd -- "$here/../../.." && pwd)
-binary=${1:?"name the comity binary, such as target/release/comity"}
-binary=$(cd -- "$(dirname -- "$binary")" && pwd)/$(basename -- "$binary")
+. "$(dirname -- "${BASH_SOURCE[0]}")/../suite.sh"
 home=$root/target/external/clients
 programs=()
 
-. "$here/../python.sh"
 python_with "$home" "$here/requirements.txt"
 
 if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then

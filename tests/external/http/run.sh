@@ -7,11 +7,6 @@
 # PYTHON=... names another interpreter. The last lines are rows of a table; they are appended to the file that COMITY_RESULTS names, too.
 set -euo pipefail
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd -- "$here/../../.." && pwd)
-binary=${1:?"name the comity binary, such as target/release/comity"}
-binary=$(cd -- "$(dirname -- "$binary")" && pwd)/$(basename -- "$binary")
-
-. "$here/../python.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../suite.sh"
 python_with "$root/target/external/http" "$here/requirements.txt"
 exec timeout --kill-after=20 900 "$python" "$here/check.py" "$binary" "$root"

@@ -12,14 +12,13 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 import urllib.request
 from pathlib import Path
 
 import openai
 
 from comity import PATIENCE, Comity, leave_when_told
-from results import report
+from results import failures, report
 from model_server import CHOPSTICKS, PLAIN
 
 INSTALLING = 600  # seconds: the longest that the first start may take, which fetches the model
@@ -212,15 +211,7 @@ def peak(server):
 
 
 def run(checks):
-    failed = 0
-    for name, check in checks:
-        try:
-            check()
-        except Exception:  # a check that fails in whatever way must not hide the others
-            failed += 1
-            print(f"FAILED {name}\n{traceback.format_exc()}", flush=True)
-        else:
-            print(f"ok     {name}", flush=True)
+    failed = failures(checks)
     pinned = dict(line.split("==") for line in (REPOSITORY / "examples/local-model/requirements.txt").read_text().split())
     what = f"SmolLM2-135M on llama.cpp (xllamacpp {pinned['xllamacpp']}), openai-python {openai.__version__}"
     report(f"| {what} | examples/local-model, enforce | {len(checks) - failed} of {len(checks)} checks passed |")

@@ -7,11 +7,6 @@
 # fetch. Needs: Python 3.10 or later with pip. PYTHON=... names another interpreter.
 set -euo pipefail
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd -- "$here/../../.." && pwd)
-binary=${1:?"name the comity binary, such as target/release/comity"}
-binary=$(cd -- "$(dirname -- "$binary")" && pwd)/$(basename -- "$binary")
-
-. "$here/../python.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../suite.sh"
 python_with "$root/target/local-model-client" "$here/requirements.txt"
 exec timeout --kill-after=10 900 "$python" "$here/check.py" "$binary" "$root"

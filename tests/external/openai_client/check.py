@@ -6,13 +6,12 @@ import json
 import subprocess
 import sys
 import tempfile
-import traceback
 from pathlib import Path
 
 import openai
 from pydantic import BaseModel, TypeAdapter
 
-from results import report
+from results import failures, report
 from comity import PATIENCE, Comity, closed_port, leave_when_told
 from openai.types.responses import Response, ResponseStreamEvent
 from model_server import CHOPSTICKS, CLOCK, PLAIN, SAFE_START, SCRIPT, ModelServer, completion, response_body
@@ -311,15 +310,7 @@ def check_shutdown_is_clean_and_the_audit_tells_it_all():
 
 
 def run(checks):
-    failed = 0
-    for name, check in checks:
-        try:
-            check()
-        except Exception:  # a check that fails in whatever way must not hide the others
-            failed += 1
-            print(f"FAILED {name}\n{traceback.format_exc()}", flush=True)
-        else:
-            print(f"ok     {name}", flush=True)
+    failed = failures(checks)
     report(f"| openai-python {openai.__version__}, checks of Comity's own | in front of a scripted model server | {len(checks) - failed} of {len(checks)} checks passed |")
     return 1 if failed else 0
 

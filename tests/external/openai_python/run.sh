@@ -8,22 +8,10 @@
 # PYTHON=... names another interpreter. The last lines are rows of a table; they are appended to the file that COMITY_RESULTS names, too.
 set -euo pipefail
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd -- "$here/../../.." && pwd)
-binary=${1:?"name the comity binary, such as target/release/comity"}
-binary=$(cd -- "$(dirname -- "$binary")" && pwd)/$(basename -- "$binary")
+. "$(dirname -- "${BASH_SOURCE[0]}")/../suite.sh"
 home=$root/target/external/openai_python
 
-if [[ -z ${COMITY_EVAL_DATA:-} ]]; then
-    echo "skipped: COMITY_EVAL_DATA is not set"
-    exit 0
-fi
-if ! command -v npm >/dev/null; then
-    echo "skipped: npm is not installed"
-    exit 0
-fi
-
-. "$here/../python.sh"
+steady_with "$home"
 python_with "$home" "$here/requirements.txt"
 
 # The tests are in the source distribution alone. It is moved to its place when it is whole.
@@ -36,10 +24,4 @@ if [[ ! -d $tests ]]; then
     mv "$home/download/openai-$library" "$tests"
 fi
 
-mkdir -p "$home/node"
-cp "$here/package.json" "$home/node/"
-timeout 600 npm install --prefix "$home/node" --no-package-lock --no-audit --no-fund --silent
-# The launcher in node_modules/.bin would be one process more to stop: the binary beside it is run itself.
-steady=$(find "$home/node/node_modules/@stdy" -path '*/bin/steady' -type f | head -n 1)
-
-exec timeout --kill-after=20 3600 "$python" "$here/check.py" "$binary" "$root" "$steady" "$COMITY_EVAL_DATA/openai-openapi.yml" "$tests"
+exec timeout --kill-after=20 3600 "$python" "$here/check.py" "$binary" "$root" "$steady" "$description" "$tests"

@@ -9,15 +9,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import openai
 
 from comity import PATIENCE, Comity, leave_when_told
-from results import report
+from results import failures, report
 from model_server import CLOCK, PLAIN, SCRIPT, ModelServer
 
 NORM = "culture/CN/clock-as-gift"
@@ -171,18 +171,9 @@ def azure_gets_what_it_knows(server, client):
         within(key, {(name.lower(), value) for name, value in headers.items()}, "the key")
 
 
-def failures(check, names):
-    """Runs a check for each recipe. One that fails in whatever way must not hide the others."""
-    failed = 0
-    for name in names:
-        try:
-            check(name)
-        except Exception:
-            failed += 1
-            print(f"FAILED {name}: {check.__name__.replace('_', ' ')}\n{traceback.format_exc()}", flush=True)
-        else:
-            print(f"ok     {name}: {check.__name__.replace('_', ' ')}", flush=True)
-    return failed
+def failed_for(check, names):
+    """Runs a check for each recipe."""
+    return failures((f"{name}: {check.__name__.replace('_', ' ')}", partial(check, name)) for name in names)
 
 
 def named(names):
@@ -212,11 +203,11 @@ if __name__ == "__main__":
         GUARD = Comity(BINARY, REPOSITORY, FOLDER, "guard", MODEL.url)
         try:
             GUARD.wait()
-            failed = failures(client_shows_the_repaired_answer_and_the_decision, names)
+            failed = failed_for(client_shows_the_repaired_answer_and_the_decision, names)
         finally:
             GUARD.stop()
-        failed += failures(settings_are_accepted, UPSTREAMS) + failures(settings_put_the_note_where_they_say, UPSTREAMS)
-        failed += failures(each_agency_has_its_country, TOURISM)
+        failed += failed_for(settings_are_accepted, UPSTREAMS) + failed_for(settings_put_the_note_where_they_say, UPSTREAMS)
+        failed += failed_for(each_agency_has_its_country, TOURISM)
     checks = len(names) + 2 * len(UPSTREAMS) + len(TOURISM)
     what = f"{named(names)}; settings for vLLM, llama.cpp, Azure OpenAI; tenants of a tourism assistant"
     report(f"| {what} | recipes of examples/, enforce, scripted model server | {checks - failed} of {checks} checks passed |")

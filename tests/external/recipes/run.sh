@@ -7,13 +7,9 @@
 # python3 with pip; curl, and Node with npm, for the recipes that are theirs. PYTHON=... names another interpreter.
 set -euo pipefail
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd -- "$here/../../.." && pwd)
-binary=${1:?"name the comity binary, such as target/release/comity"}
-binary=$(cd -- "$(dirname -- "$binary")" && pwd)/$(basename -- "$binary")
+. "$(dirname -- "${BASH_SOURCE[0]}")/../suite.sh"
 home=$root/target/recipes
 
-. "$here/../python.sh"
 python_with "$home/python" "$here/requirements.txt"
 
 # Node looks for packages from a program's own folder upwards: the recipes run from a copy above which the packages lie.
