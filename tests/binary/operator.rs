@@ -50,12 +50,7 @@ async fn a_log_that_nobody_reads_stops_nobody() {
     command.args(["--config", "comity.toml", "--models"]).arg(models());
     let mut running = Running(command.spawn().unwrap());
     let mut log = BufReader::new(running.0.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("comity is ready") {
-        line.clear();
-        assert!(log.read_line(&mut line).unwrap() > 0, "it ended");
-    }
-    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let ready = ready(&mut log);
     let client = Client::new(ready["fields"]["listen"].as_str().unwrap().parse().unwrap(), false);
     // Each leaves a line of some hundred bytes, and a pipe holds 64 KiB. Nobody reads it from here on.
     for _ in 0..1500 {
@@ -63,4 +58,50 @@ async fn a_log_that_nobody_reads_stops_nobody() {
         assert_eq!(within("an answer", refused).await.status.as_u16(), 400);
     }
     drop(log);
+}
+
+#[tokio::test]
+async fn tenants_change_without_a_restart_and_without_a_signal() {
+    let home = tempfile::tempdir().unwrap();
+    let tenants = |key: &str| {
+        let hash = comity::config::KeyHash::of(key.as_bytes());
+        format!("[[tenant]]\nname = \"acme\"\nkeys = [\"{hash}\"]\n")
+    };
+    // The audit lies beside it and is written all the time: what is watched is the file, not the folder.
+    let settings = "[log]\nformat = \"json\"\n[tenants]\nfile = \"tenants.toml\"\nothers = \"refuse\"\n";
+    fs::write(home.path().join("comity.toml"), settings).unwrap();
+    fs::write(home.path().join("tenants.toml"), tenants("ck-old")).unwrap();
+    let mut command = serve(home.path());
+    command.args(["--config", "comity.toml", "--models"]).arg(models());
+    let mut running = Running(command.spawn().unwrap());
+    let mut log = BufReader::new(running.0.stderr.take().unwrap());
+    let ready = ready(&mut log);
+    let client = Client::new(ready["fields"]["listen"].as_str().unwrap().parse().unwrap(), false);
+    // A request that is let in goes to a model server that is not there.
+    let asks = async |key: &str| {
+        let key = format!("Bearer {key}");
+        client.send(Method::GET, "/v1/models", &[("authorization", &key)], "").await.status.as_u16()
+    };
+    assert_eq!((asks("ck-old").await, asks("ck-new").await), (502, 401));
+    // As editors and mounted volumes do it: another file takes the name.
+    fs::write(home.path().join("tenants.new"), tenants("ck-new")).unwrap();
+    fs::rename(home.path().join("tenants.new"), home.path().join("tenants.toml")).unwrap();
+    let taken = async {
+        while asks("ck-new").await == 401 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    within("the other tenants", taken).await;
+    assert_eq!(asks("ck-old").await, 401);
+    drop(log);
+}
+
+/// The line of the log that says where it listens.
+fn ready(log: &mut impl BufRead) -> serde_json::Value {
+    let mut line = String::new();
+    while !line.contains("comity is ready") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0, "it ended");
+    }
+    serde_json::from_str(&line).unwrap()
 }
